@@ -1,0 +1,52 @@
+"""What passes between the parts of one search: the request, candidates, and the memory protocol. Plain tuples: they are hot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from schemas.events import Context
+
+
+class Candidate(NamedTuple):
+    """An entity found by one strategy. Lists of candidates are ordered by score descending, then id ascending."""
+
+    entity_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One search as the strategies and the policy see it. `query_key` and `query_class` come from `schemas.ids`."""
+
+    search_id: str
+    ts: int
+    query: str
+    query_key: str
+    query_class: str = ""
+    surface: str = "search"
+    segment: str = ""
+    page: int = 1
+    size: int = 10
+    client_id: str | None = None
+    session_id: str | None = None
+    context: Context = field(default_factory=Context)
+    profile: Mapping[str, object] = field(default_factory=dict)
+    recent: Sequence[str] = ()
+
+
+class Evidence(NamedTuple):
+    """What memory holds for one (query, entity): decayed reward S, decayed examinations V, and the distinct clients known (at most 8)."""
+
+    reward: float
+    examined: float
+    clients: int
+
+
+class Memory(Protocol):
+    """Anything that remembers what happened to entities under a query."""
+
+    def lookup(self, query_key: str, segment: str, entity_ids: Sequence[str]) -> list[Evidence]:
+        """Evidence of each entity in the given order; Evidence(0, 0, 0) where nothing is known."""
+
+    def entities(self, query_key: str, segment: str) -> Sequence[str]:
+        """Entities with evidence under the query that may be served to others, any order."""

@@ -1,0 +1,68 @@
+"""Bytes to messages and back. A message is accepted whole or refused whole, whatever it holds."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from schemas.errors import InvalidMessage
+from schemas.events import AnyEvent, Event
+from schemas.outcomes import Conclusion
+
+MAX_BYTES = 1_000_000
+_EVENT: TypeAdapter[Event] = TypeAdapter(AnyEvent)
+_CONCLUSION: TypeAdapter[Any] = TypeAdapter(Conclusion)
+_REMEDY = {
+    "missing": "add it",
+    "extra_forbidden": "remove it, or put it in attributes",
+    "finite_number": "send a finite number",
+    "json_invalid": "send one JSON object in UTF-8",
+    "union_tag_invalid": "use one of the types that the schema lists",
+    "union_tag_not_found": "add type: impression, action, suggest_impression or suggest_accept",
+}
+M = TypeVar("M", bound=BaseModel)
+
+
+def encode(message: BaseModel) -> bytes:
+    """Compact JSON in UTF-8, fields in the order of the schema: equal messages give equal bytes."""
+    return message.__pydantic_serializer__.to_json(message)
+
+
+def explain(error: ValidationError) -> list[str]:
+    """One line per problem: the field, the rule that it breaks, what to do."""
+    lines = []
+    for problem in error.errors(include_url=False, include_context=False)[:20]:
+        field = ".".join(str(part) for part in problem["loc"]) or "message"
+        got = repr(problem["input"])[:80] if problem["type"] not in ("missing", "json_invalid") else ""
+        remedy = _REMEDY.get(problem["type"], "correct the value")
+        lines.append(f"{field}: {problem['msg']}{', got ' + got if got else ''}; {remedy}")
+    return lines
+
+
+def _decode(adapter: TypeAdapter[Any], value: bytes | None, what: str) -> Any:
+    if value is None:
+        raise InvalidMessage(what, ["message: is null; send one JSON object"])
+    if len(value) > MAX_BYTES:
+        raise InvalidMessage(what, [f"message: has {len(value)} bytes, at most {MAX_BYTES}; send fewer results or candidates"])
+    try:
+        return adapter.validate_json(value)
+    except ValidationError as error:
+        raise InvalidMessage(what, explain(error)) from None
+    except Exception as error:  # whatever a message does to a parser, it must not reach the transaction
+        raise InvalidMessage(what, [f"message: {error!r:.200}; send one JSON object in UTF-8"]) from None
+
+
+def decode_event(value: bytes | None) -> Event:
+    """An impression, action, tick or suggestion event. Raises InvalidMessage."""
+    event: Event = _decode(_EVENT, value, "not an event")
+    return event
+
+
+def decode_conclusion(value: bytes | None) -> Any:
+    """A final or an amendment. Raises InvalidMessage."""
+    return _decode(_CONCLUSION, value, "not a final or amendment")
+
+
+def decode(model: type[M], value: bytes | None) -> M:
+    """One message of a known type. Raises InvalidMessage."""
+    message: M = _decode(TypeAdapter(model), value, f"not a {model.__name__}")
+    return message
