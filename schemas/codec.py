@@ -6,47 +6,33 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schemas.errors import InvalidMessage
 from schemas.events import AnyEvent, Event
+from schemas.explain import explain, explain_parser
 from schemas.outcomes import Conclusion
 
 MAX_BYTES = 1_000_000
 _EVENT: TypeAdapter[Event] = TypeAdapter(AnyEvent)
 _CONCLUSION: TypeAdapter[Any] = TypeAdapter(Conclusion)
-_REMEDY = {
-    "missing": "add it",
-    "extra_forbidden": "remove it, or put it in attributes",
-    "finite_number": "send a finite number",
-    "json_invalid": "send one JSON object in UTF-8",
-    "union_tag_invalid": "use one of the types that the schema lists",
-    "union_tag_not_found": "add type: impression, action, suggest_impression or suggest_accept",
-}
 M = TypeVar("M", bound=BaseModel)
 
 
 def encode(message: BaseModel) -> bytes:
-    """Compact JSON in UTF-8, fields in the order of the schema: equal messages give equal bytes."""
+    """Compact JSON in UTF-8, fields in the order of the schema, names of attributes in the order of their sender.
+
+    `encode(decode(encode(m))) == encode(m)`: bytes that were written once never change on their way.
+    """
     return message.__pydantic_serializer__.to_json(message)
-
-
-def explain(error: ValidationError) -> list[str]:
-    """One line per problem: the field, the rule that it breaks, what to do."""
-    lines = []
-    for problem in error.errors(include_url=False, include_context=False)[:20]:
-        field = ".".join(str(part) for part in problem["loc"]) or "message"
-        got = repr(problem["input"])[:80] if problem["type"] not in ("missing", "json_invalid") else ""
-        remedy = _REMEDY.get(problem["type"], "correct the value")
-        lines.append(f"{field}: {problem['msg']}{', got ' + got if got else ''}; {remedy}")
-    return lines
 
 
 def _decode(adapter: TypeAdapter[Any], value: bytes | None, what: str) -> Any:
     if value is None:
-        raise InvalidMessage(what, ["message: is null; send one JSON object"])
+        raise InvalidMessage(what, ["message: is null; send one JSON object in UTF-8"])
     if len(value) > MAX_BYTES:
         raise InvalidMessage(what, [f"message: has {len(value)} bytes, at most {MAX_BYTES}; send fewer results or candidates"])
     try:
         return adapter.validate_json(value)
     except ValidationError as error:
-        raise InvalidMessage(what, explain(error)) from None
+        bad_json = next((problem["msg"] for problem in error.errors(include_url=False) if problem["type"] == "json_invalid"), None)
+        raise InvalidMessage(what, [explain_parser(bad_json, value)] if bad_json else explain(error)) from None
     except Exception as error:  # whatever a message does to a parser, it must not reach the transaction
         raise InvalidMessage(what, [f"message: {error!r:.200}; send one JSON object in UTF-8"]) from None
 

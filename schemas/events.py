@@ -6,13 +6,23 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.base import (
-    VERSION, Attributes, Count, GridInt, Id, Label, Message, Millis, Name, Probability, Rank, Score, Text,
+    VERSION,
+    Attributes,
+    Count,
+    GridInt,
+    Id,
+    Label,
+    Message,
+    Millis,
+    Name,
+    Probability,
+    Rank,
+    Score,
+    Text,
 )  # fmt: skip
 from schemas.decisions import Decision
 
-ActionKind = Literal[
-    "viewed", "click", "play", "add_to_cart", "purchase", "like", "dwell_10s", "dwell_60s", "dismiss", "other"
-]
+ActionKind = Literal["viewed", "click", "play", "add_to_cart", "purchase", "like", "dwell_10s", "dwell_60s", "dismiss", "other"]
 ACTION_KINDS: tuple[ActionKind, ...] = (
     "viewed", "click", "play", "add_to_cart", "purchase", "like", "dwell_10s", "dwell_60s", "dismiss", "other",
 )  # fmt: skip
@@ -128,7 +138,7 @@ class Action(Message):
         if self.kind != "other" and self.name is not None:
             raise ValueError(f"name goes with kind 'other' only; leave it out of {self.kind!r}")
         if self.kind != "other" and self.entity_id is None:
-            raise ValueError(f"kind {self.kind!r} needs the entity_id that it was done to")
+            raise ValueError(f"kind {self.kind!r} comes without entity_id; set it to what the action was done to")
         return self
 
 

@@ -7,6 +7,8 @@ from hashlib import blake2b
 from schemas.rows import POSITION_BINS
 
 _SPACE = re.compile(r"\s+")
+_SHELF = "surface:"  # begins the keys of requests without a query
+MAX_KEY = 512
 
 
 def _strip_edges(token: str) -> str:
@@ -27,7 +29,9 @@ def query_key(text: str, surface: str = "search") -> str:
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     key = " ".join(_strip_edges(token) for token in _SPACE.split(folded.strip()) if token)
-    return key[:512] or f"surface:{surface}"
+    if key.startswith(_SHELF):  # typed by somebody: it must not reach the memory of a shelf
+        return query_key(key.replace(":", " ", 1), surface)
+    return query_key(key[:MAX_KEY], surface) if len(key) > MAX_KEY else key or f"{_SHELF}{surface}"
 
 
 def query_class(key: str) -> str:

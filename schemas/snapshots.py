@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -81,22 +82,20 @@ class Content:
 
     @classmethod
     def parse(cls, canonical: bytes) -> "Content":
-        """Inverse of `canonical`. Raises CorruptFile."""
+        """Inverse of `canonical`: `parse(c.canonical()) == c`, and bytes of any other form are refused. Raises CorruptFile."""
         try:
             size = int.from_bytes(canonical[:8], "big")
             head, at, arrays = json.loads(canonical[8 : 8 + size]), 8 + size, {}
             for name, shape in head["arrays"]:
-                count = 8
-                for side in shape:
-                    count *= int(side)
-                if count < 0 or at + count > len(canonical):
-                    raise ValueError(f"array {name} is cut off")
-                arrays[name] = (tuple(shape), canonical[at : at + count])
-                at += count
-            if at != len(canonical):
-                raise ValueError("bytes after the last array")
-            return cls(head["definition"], arrays)
-        except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+                if any(type(side) is not int or side < 0 for side in shape):
+                    raise ValueError(f"array {name} has the shape {shape}")
+                end = at + 8 * prod(shape)
+                arrays[name], at = (tuple(shape), canonical[at:end]), end
+            content = cls(head["definition"], arrays)
+            if at != len(canonical) or content.canonical() != canonical:
+                raise ValueError("bytes are missing, left over or in another order")
+            return content
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise CorruptFile(f"snapshot content does not parse ({error}); keep the last good one and publish again") from None
 
     def split(self) -> list[Part]:
@@ -116,14 +115,14 @@ def join_parts(manifest: Manifest, parts: Mapping[str, Part]) -> Content:
             piece = base64.b64decode(parts[sha].data, validate=True)
         except ValueError:
             piece = b""
-        if sha256(piece).hexdigest() != sha:
+        if sha256(piece).hexdigest() != sha or base64.b64encode(piece).decode() != parts[sha].data:
             raise CorruptFile(f"part {sha[:12]} of snapshot seq {manifest.seq} has other bytes; publish again")
         packed += piece
     try:
         unpacker = zlib.decompressobj()
         canonical = unpacker.decompress(packed, MAX_CONTENT)
-        if not unpacker.eof:
-            raise zlib.error("cut off, or over 256 MB")
+        if not unpacker.eof or unpacker.unused_data:
+            raise zlib.error("cut off, too long, or over 256 MB")
     except zlib.error as error:
         raise CorruptFile(f"snapshot seq {manifest.seq} does not unpack ({error}); publish again") from None
     if sha256(canonical).hexdigest() != manifest.content_id:
