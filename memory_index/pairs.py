@@ -1,0 +1,91 @@
+"""What the reader holds of one query: immutable pairs (query, entity) with their rows, and the views computed from them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from memory_index.q2e import NOTHING, Reading, Row, back_off, by_day, evidence, rewards_by_day
+from schemas.candidates import Evidence
+
+RowKey = tuple[int, str, int]  # source, segment, day
+Held = tuple[tuple[int, ...], frozenset[int]]  # 16 counts, clients
+
+
+class Pair:
+    """Rows of one (query, entity), never changed after it is made. Evidence is kept until the newest day moves."""
+
+    __slots__ = ("_known", "rows")
+
+    def __init__(self, rows: dict[RowKey, Held]):
+        self.rows = rows
+        self._known: dict[str, tuple[int, Evidence]] = {}
+
+    def within(self, segment: str) -> Iterator[Row]:
+        """(day, counts, clients) of a segment; of all of them for the segment ""."""
+        return ((day, *held) for (_, name, day), held in self.rows.items() if not segment or name == segment)
+
+    def read(self, segment: str, newest_day: int, reading: Reading) -> Evidence:
+        """Evidence in a segment, backed off to all segments where it has rows of its own."""
+        known = self._known.get(segment)
+        if known is not None and known[0] == newest_day:
+            return known[1]
+        found = evidence(self.within(segment), newest_day, reading)
+        if segment:
+            whole = self.read("", newest_day, reading)
+            found = whole if found == NOTHING else back_off(found, whole, reading.kappa)
+        self._known[segment] = (newest_day, found)
+        return found
+
+    def rewards(self, segment: str, reading: Reading) -> dict[int, int]:
+        """Reward by day in units of 1/256."""
+        days, clients = by_day(self.within(segment))
+        return rewards_by_day(days, len(clients), reading)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One query as one segment sees it on one newest day; the entities in `stale` have changed since."""
+
+    newest_day: int
+    evidence: Mapping[str, Evidence]
+    serves: tuple[str, ...]
+    stale: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """All pairs of one query and the segments that have rows. A change makes a new Query; readers fill in views, each assignment whole."""
+
+    pairs: Mapping[str, Pair] = field(default_factory=dict)
+    segments: frozenset[str] = frozenset()
+    views: dict[str, View] = field(default_factory=dict)
+
+    def view(self, segment: str, newest_day: int, reading: Reading) -> View:
+        """The view of a segment. Each pair is read at most once until its rows or the newest day change."""
+        if segment not in self.segments:
+            segment = ""  # without rows of its own it sees what all segments together say
+        held = self.views.get(segment)
+        if held is not None and held.newest_day == newest_day:
+            if not held.stale:
+                return held
+            fresh, known = held.stale, dict(held.evidence)
+            serves = {name for name in held.serves if name not in fresh}
+        else:
+            fresh, known, serves = frozenset(self.pairs), {}, set()
+        for name in fresh:
+            if name in self.pairs:
+                known[name] = self.pairs[name].read(segment, newest_day, reading)
+            else:
+                known.pop(name, None)
+        served = reading.min_clients
+        serves |= {name for name in fresh & known.keys() if known[name].reward > 0.0 and known[name].clients >= served}
+        view = self.views[segment] = View(newest_day, known, tuple(sorted(serves)))
+        return view
+
+    def changed(self, pairs: Mapping[str, Pair]) -> "Query":
+        """This query with some pairs replaced; a pair without rows leaves."""
+        new = {**self.pairs, **pairs}
+        if not all(pair.rows for pair in pairs.values()):
+            new = {name: pair for name, pair in new.items() if pair.rows}
+        segments = self.segments.union(segment for pair in pairs.values() for _, segment, _ in pair.rows)
+        views = {name: replace(view, stale=view.stale | pairs.keys()) for name, view in self.views.copy().items()}
+        return Query(new, segments, views)

@@ -1,0 +1,144 @@
+"""The memory of a search process: lookups in microseconds while one thread brings news. Needs numpy only."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from memory_index.base import Base
+from memory_index.counts import SHOWN, WIDTH, MemoryCounts, sketch
+from memory_index.pairs import Held, Pair, Query, RowKey
+from memory_index.q2e import NOTHING, Reading
+from memory_index.totals import Totals
+from schemas.candidates import Candidate, Evidence
+from schemas.rows import MemoryKey, MemoryRow
+
+_WARM = 10_000  # queries of the base kept as objects; the base itself is the memory, this only saves work
+_NONE: Held = ((0,) * WIDTH, frozenset())
+_NO_PAIR = Pair({})
+_Change = tuple[str, RowKey, Held]  # entity, row, what it holds now
+
+
+class _State:
+    """One generation: a base, the queries that have news since (each whole, base rows included), totals."""
+
+    def __init__(self, reading: Reading, base: Base | None):
+        self.base, self.newest_day, self.rows = base, base.newest_day if base else 0, len(base) if base else 0
+        self.news: dict[str, Query] = {}
+        self.warm: dict[str, Query] = {}
+        self.totals = Totals(reading)
+
+    def query(self, query_key: str) -> Query | None:
+        """The query with all its rows; one from the base is kept as objects for the next time."""
+        found = self.news.get(query_key) or self.warm.get(query_key)
+        if found is None and self.base is not None and (found := self.base.query(query_key)) is not None:
+            if len(self.warm) >= _WARM:
+                self.warm = {}
+            self.warm[query_key] = found
+        return found
+
+
+class MemoryReader:
+    """Shares of several sources (partitions), added when read. A `Memory` (schemas.candidates).
+
+    One thread calls `put`, `add` and `replace`; any number of threads look up meanwhile, without locks: what they read of one query is
+    always whole, as it was before or after a change. Answers depend on the rows held, not on the order or source of their coming.
+
+    >>> reader = MemoryReader(Reading(kappa=2.0, min_clients=1))
+    >>> reader.add(0, {("halo", "", "game:1", 15_000): ([1] + 6 * [0] + [1] + 8 * [0], frozenset({7}))})
+    >>> reader.lookup("halo", "", ["game:1", "game:2"])
+    [Evidence(reward=1.0, examined=1.0, clients=1), Evidence(reward=0.0, examined=0.0, clients=0)]
+    """
+
+    def __init__(self, reading: Reading):
+        self.reading = reading
+        self._state = _State(reading, None)
+
+    @property
+    def newest_day(self) -> int:
+        """The newest day of any row: ages count from it. 0 while there are no rows."""
+        return self._state.newest_day
+
+    def rows(self) -> int:
+        """Number of rows held, over all sources."""
+        return self._state.rows
+
+    def lookup(self, query_key: str, segment: str, entity_ids: Sequence[str]) -> list[Evidence]:
+        """Evidence of each entity under a query; a segment's backs off to all segments, "" means all segments added."""
+        state = self._state
+        query = state.query(query_key)
+        if query is None:
+            return [NOTHING] * len(entity_ids)
+        known = query.view(segment, state.newest_day, self.reading).evidence
+        return [known.get(entity_id, NOTHING) for entity_id in entity_ids]
+
+    def entities(self, query_key: str, segment: str) -> list[str]:
+        """Entities with reward under the query from at least `reading.min_clients` distinct people, ids ascending."""
+        state = self._state
+        query = state.query(query_key)
+        return [] if query is None else list(query.view(segment, state.newest_day, self.reading).serves)
+
+    def totals(self, segment: str = "", *, depth: int | None = None) -> list[Candidate]:
+        """Decayed reward S per entity over all queries, score descending then id ascending, the first `depth` or all."""
+        state = self._state
+        return state.totals.ranked(segment, state.newest_day, depth)
+
+    def put(self, source: int, rows: Iterable[MemoryRow]) -> None:
+        """Replace rows of a source by their absolute values. A row of zeros is removed."""
+        changes: defaultdict[str, list[_Change]] = defaultdict(list)
+        for row in rows:
+            held = (tuple(row.shown + row.acted), sketch(row.clients))
+            changes[row.query_key].append((row.entity_id, (source, row.segment, row.day), held))
+        for query_key, some in changes.items():
+            self._write(query_key, some, absolute=True)
+
+    def add(self, source: int, deltas: MemoryCounts) -> None:
+        """Add deltas to the rows of a source."""
+        changes: defaultdict[str, list[_Change]] = defaultdict(list)
+        for (query_key, segment, entity_id, day), (counts, clients) in deltas.items():
+            changes[query_key].append((entity_id, (source, segment, day), (tuple(counts), clients)))
+        for query_key, some in changes.items():
+            self._write(query_key, some, absolute=False)
+
+    def replace(self, base: Base) -> None:
+        """Hold exactly the rows of `base` from now on; readers see all of it or nothing of it."""
+        state = _State(self.reading, base)
+        for entity_id, pair in base.paid(index for index, _ in self.reading.paid):
+            for segment in {"", *(segment for _, segment, _ in pair.rows)}:
+                state.totals.change(entity_id, segment, {}, pair.rewards(segment, self.reading))
+        self._state = state
+
+    def shares(self) -> Iterator[tuple[int, MemoryKey, Held]]:
+        """All rows held, as (source, key, (counts, clients)), in no order. Call it from the writing thread."""
+        state = self._state
+        old = state.base.starts if state.base else {}
+        for query_key in (*state.news, *(name for name in old if name not in state.news)):
+            query = state.news.get(query_key) or (state.base and state.base.query(query_key)) or Query()
+            for entity_id, pair in query.pairs.items():
+                for (source, segment, day), held in pair.rows.items():
+                    yield source, (query_key, segment, entity_id, day), held
+
+    def _write(self, query_key: str, changes: Iterable[_Change], *, absolute: bool) -> None:
+        state = self._state
+        query = state.query(query_key) or Query()
+        rows: dict[str, dict[RowKey, Held]] = {}
+        earned: set[tuple[str, str]] = set()
+        for entity_id, key, new in changes:
+            if entity_id not in rows:
+                rows[entity_id] = dict(query.pairs[entity_id].rows) if entity_id in query.pairs else {}
+            held = rows[entity_id]
+            old = held.get(key, _NONE)
+            if not absolute:
+                new = (tuple(map(int.__add__, old[0], new[0])), sketch(old[1] | new[1]))
+            if any(new[0]) or new[1]:
+                held[key] = new
+                state.newest_day = max(state.newest_day, key[2])
+            else:
+                held.pop(key, None)
+            if new[0][SHOWN:] != old[0][SHOWN:] or new[1] != old[1]:
+                earned |= {(entity_id, key[1]), (entity_id, "")}
+        pairs = {entity_id: Pair(held) for entity_id, held in rows.items()}
+        state.rows += sum(len(pair.rows) - len(query.pairs.get(name, _NO_PAIR).rows) for name, pair in pairs.items())
+        for entity_id, segment in earned:
+            before = query.pairs.get(entity_id, _NO_PAIR).rewards(segment, self.reading)
+            state.totals.change(entity_id, segment, before, pairs[entity_id].rewards(segment, self.reading))
+        state.news[query_key] = query.changed(pairs)
+        state.warm.pop(query_key, None)
