@@ -1,0 +1,149 @@
+"""From tallies to a policy: sums are added by day, weighted by age, and every arm is fitted. A function of the set of facts.
+
+Age counts whole days from the newest day, weight = 2^(-24 * days / half_life_hours): hours and the days that they are folded into
+read alike, and addition in int64 before anything is weighted makes order and batching disappear.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learners.definition import Definition
+from learners.features import ARM_FEATURES, QUERY_CLASSES, class_index
+from learners.selection.arm import PRIOR_CREDIT, Posteriors, Sums, fit_arms
+from learners.tallies import RANK_BINS, Tallies, triangle
+from schemas.base import UNIT
+from schemas.snapshots import Content
+
+RECORD_WEIGHT = 10.0  # searches that a class's record leans on the arm's whole record, and that on PRIOR_CREDIT
+MODEL = "selection-1"
+_D = len(ARM_FEATURES.names)
+_ARM_SIZE = 3 + _D + _D * (_D + 1) // 2
+_CLASSES = len(QUERY_CLASSES)
+_FIRST_BIN = RANK_BINS[0][1]
+
+
+def _square() -> NDArray[np.intp]:
+    """Position in an arm's sums of each element of phi phi', shape (d, d)."""
+    rows, columns = triangle(_D)
+    at = np.empty((_D, _D), dtype=np.intp)
+    at[rows, columns] = at[columns, rows] = np.arange(3 + _D, _ARM_SIZE)
+    return at
+
+
+_SQUARE = _square()
+
+
+class _Days:
+    """Exact int64 sums by day, and their weighted sum."""
+
+    def __init__(self, size: int):
+        self._sums: dict[int, NDArray[np.int64]] = {}
+        self._days = np.zeros(0)
+        self._matrix: NDArray[np.float64] | None = np.zeros((0, size))  # the sums by day, ascending; None while a new day is not in it
+        self._size = size
+
+    def add(self, day: int, sums: NDArray[np.int64]) -> None:
+        have = self._sums.get(day)
+        if have is None:
+            self._sums[day], self._matrix = sums.copy(), None
+            return
+        have += sums
+        if self._matrix is not None:
+            self._matrix[np.searchsorted(self._days, day)] = have
+
+    def weighted(self, newest_day: int, half_life_days: float) -> NDArray[np.float64]:
+        """sum_day 2^(-age / half life) * sums; days are in order, so the order of arrival rounds nothing."""
+        if self._matrix is None:
+            days = sorted(self._sums)
+            self._days, self._matrix = np.array(days, dtype=np.float64), np.array([self._sums[day] for day in days], dtype=np.float64)
+        weights: NDArray[np.float64] = np.exp2(np.minimum(0.0, self._days - newest_day) / half_life_days)
+        return weights @ self._matrix
+
+
+class Accumulator:
+    """Keeps the sums of every arm of a definition and refits only what changed; equal to `fit` of all that was added."""
+
+    def __init__(self, definition: Definition):
+        self.definition = definition
+        self._row = {arm.name: row for row, arm in enumerate(definition.arms)}
+        self._plain = {"model": MODEL, "feature_schema": ARM_FEATURES.hash, "policy": definition.model_dump(mode="json")}
+        self._arms = [_Days(_ARM_SIZE) for _ in definition.arms]
+        self._records = [_Days(2 * _CLASSES) for _ in definition.arms]
+        self._dirty = set(range(len(definition.arms)))
+        self._weighted = np.zeros((len(definition.arms), _ARM_SIZE))
+        self._record = np.zeros((len(definition.arms), _CLASSES))
+        self._newest_day = -1
+        self.newest_hour = 0
+
+    def add(self, tallies: Tallies) -> None:
+        """Add sums (not absolute values). Sums of unknown arms and of other feature schemas are left alone."""
+        for (kind, arm, context, hour), sums in tallies.items():
+            self.newest_hour = max(self.newest_hour, hour)
+            row = self._row.get(arm)
+            if row is None:
+                continue
+            if kind == "arm" and context == ARM_FEATURES.hash and len(sums) == _ARM_SIZE:
+                self._arms[row].add(hour // 24, sums)
+            elif kind == "draw" and len(sums) == 3 * len(RANK_BINS):
+                columns = np.zeros(2 * _CLASSES, dtype=np.int64)
+                at = class_index(context)
+                columns[at], columns[_CLASSES + at] = sums[0], sums[2::3].sum()
+                self._records[row].add(hour // 24, columns)
+            else:
+                continue
+            self._dirty.add(row)
+
+    def content(self, newest_hour: int | None = None) -> Content:
+        """The fitted policy as of `newest_hour` (by default the newest hour that was added)."""
+        day = (self.newest_hour if newest_hour is None else newest_hour) // 24
+        if day != self._newest_day:
+            self._newest_day, self._dirty = day, set(range(len(self._arms)))
+        half_life = self.definition.half_life_hours / 24
+        for row in self._dirty:
+            self._weighted[row] = self._arms[row].weighted(day, half_life)
+            self._record[row] = running_record(self._records[row].weighted(day, half_life))
+        self._dirty.clear()
+        return _content(self._plain, fit_arms(_sums(self._weighted), [arm.kind for arm in self.definition.arms]), self._record)
+
+
+def running_record(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What an arm alone found and was rewarded for, per search with results, by QUERY_CLASSES, in [0, 1].
+
+    `columns`: candidates drawn in the first rank bin (5 a search) for each class, then rewarded entities that it alone found.
+    """
+    searches, sole = columns[:_CLASSES] / _FIRST_BIN, columns[_CLASSES:]
+    overall = (sole.sum() + RECORD_WEIGHT * PRIOR_CREDIT) / (searches.sum() + RECORD_WEIGHT)
+    record: NDArray[np.float64] = np.minimum(1.0, (sole + RECORD_WEIGHT * overall) / (searches + RECORD_WEIGHT))
+    return record
+
+
+def _sums(weighted: NDArray[np.float64]) -> Sums:
+    """Weighted integer sums (K, 3 + d + d (d + 1) / 2) in real units."""
+    square = UNIT * UNIT
+    return Sums(
+        weighted[:, 0],
+        weighted[:, 1] / UNIT,
+        weighted[:, 2] / square,
+        weighted[:, 3 : 3 + _D] / square,
+        weighted[:, _SQUARE] / square,
+    )
+
+
+def _content(plain: Mapping[str, object], fitted: Posteriors, record: NDArray[np.float64]) -> Content:
+    arrays = {
+        "mean": fitted.mean,
+        "covariance": fitted.covariance,
+        "sigma2": fitted.sigma2,
+        "n": fitted.n,
+        "record": record,
+    }
+    return Content(plain, {name: (one.shape, np.ascontiguousarray(one, dtype="<f8").tobytes()) for name, one in arrays.items()})
+
+
+def fit(definition: Definition, tallies: Tallies, newest_hour: int) -> Content:
+    """A policy from sums over all partitions. Equal sums give equal bytes, whatever their order or folding."""
+    every = Accumulator(definition)
+    every.add(tallies)
+    return every.content(newest_hour)

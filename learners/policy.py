@@ -1,0 +1,171 @@
+"""The policy of one snapshot: `decide` which strategies to ask and how deep, `rank` what they found. numpy only, no locks, no state.
+
+With no arm asked and nothing always-on available, nothing is asked: the decision says so and the page is empty. Filling such a page from
+elsewhere would make the logged probabilities a lie; who wants no empty pages declares a strategy `always`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import numpy as np
+
+from learners.definition import ArmSpec, Definition
+from learners.draws import uniform
+from learners.features import ARM_FEATURES, QUERY_CLASSES, as_reals, class_index, known
+from learners.fit import fit
+from learners.ranking.posterior import RANK_VERSION, Ranked, rank_union
+from learners.selection.arm import Posteriors
+from learners.selection.epsilon_greedy import EpsilonGreedy
+from learners.selection.fixed import Fixed
+from learners.selection.selector import Selector
+from learners.selection.thompson import Thompson
+from schemas.candidates import Candidate, Memory, Request
+from schemas.decisions import Always, Arm, Decision
+from schemas.errors import CorruptFile
+from schemas.ids import digest
+from schemas.snapshots import Content
+
+__all__ = ["Policy", "Ranked", "depth_choices", "draw_depth"]
+
+_ARM_FIELDS = set(Arm.model_fields)
+_DECISION_FIELDS = set(Decision.model_fields)
+
+
+class Policy:
+    """What a content decides. `seq` is the publication it came with, for the log; `selector` replaces the content's own (replay)."""
+
+    def __init__(self, content: Content, *, seq: int, selector: Selector | None = None):
+        self.content_id = content.content_id
+        self.seq = seq
+        self.definition = definition_of(content)
+        self.posteriors, self._records = arrays_of(content, arms=len(self.definition.arms))
+        self._arms = {arm.name: row for row, arm in enumerate(self.definition.arms)}
+        self._selector = selector or selector_of(self.definition, self.posteriors)
+
+    @classmethod
+    def untrained(cls, definition: Definition) -> Self:
+        """The policy before any snapshot (seq 0): it asks nearly everything, and ranks by fusion and memory."""
+        return cls(fit(definition, {}, 0), seq=0)
+
+    @property
+    def feature_schema(self) -> str:
+        """Hash of the features in `Arm.phi`: what an impression logs as its feature_schema."""
+        return ARM_FEATURES.hash
+
+    def decide(self, request: Request, *, available: Sequence[str], memory: Memory | None = None) -> Decision:
+        """Which of the `available` strategies to ask, each by its own draw, and how deep.
+
+        `available` is fixed before the draw; its order does not matter, and names that the policy does not know are only logged. The
+        same request and evidence under the same content give the same decision. Later pages of a search repeat the logged decision:
+        memory and `recent` may have changed in between.
+        """
+        can = set(available)
+        arms = [arm for arm in self.definition.arms if arm.name in can]
+        return Decision.model_construct(
+            _DECISION_FIELDS,
+            decision_id=digest("decision", request.search_id, self.content_id),
+            content_id=self.content_id,
+            seq=self.seq,
+            salt=self.definition.salt,
+            available=sorted(can),
+            arms=self._draw(request, arms, memory) if arms else [],
+            always=[Always(name=one.name, depth=one.depth) for one in self.definition.always if one.name in can],
+            shadow=[],
+            rank_version=RANK_VERSION,
+        )
+
+    def probabilities(self, request: Request, *, available: Sequence[str], memory: Memory | None = None) -> dict[str, float]:
+        """The probability of asking each available arm: exactly what `decide` draws from."""
+        arms = [arm for arm in self.definition.arms if arm.name in set(available)]
+        return dict(zip([arm.name for arm in arms], self._probabilities(request, arms, memory)[1], strict=True)) if arms else {}
+
+    def rank(self, request: Request, lists: Mapping[str, Sequence[Candidate]], *, memory: Memory | None = None) -> list[Ranked]:
+        """The union of the asked lists (a failed one is an empty list), best first, ties by id."""
+        return rank_union(request, lists, memory=memory, rank=self.definition.rank, reading=self.definition.reading)
+
+    def _probabilities(self, request: Request, arms: Sequence[ArmSpec], memory: Memory | None) -> tuple[list[list[int]], list[float]]:
+        rows = slice(None) if len(arms) == len(self._arms) else [self._arms[arm.name] for arm in arms]
+        records = self._records[class_index(request.query_class), rows]
+        phi = ARM_FEATURES.matrix(request, records=records, known=known(request, memory))
+        p = self._selector.probabilities(request, [arm.name for arm in arms], as_reals(phi))
+        return phi.tolist(), p.tolist()
+
+    def _draw(self, request: Request, arms: Sequence[ArmSpec], memory: Memory | None) -> list[Arm]:
+        salt, search_id, jitter = self.definition.salt, request.search_id, self.definition.depth_jitter
+        phi, probabilities = self._probabilities(request, arms, memory)
+        drawn = []
+        for arm, row, p in zip(arms, phi, probabilities, strict=True):
+            asked = uniform("ask", salt, search_id, arm.name) < p
+            depth, depth_p = draw_depth(arm.depth, jitter, uniform("depth", salt, search_id, arm.name)) if asked else (0, 1.0)
+            drawn.append(
+                Arm.model_construct(
+                    _ARM_FIELDS,
+                    name=arm.name,
+                    asked=asked,
+                    propensity=p,
+                    phi=row,
+                    planned=arm.depth,
+                    depth=depth,
+                    depth_p=depth_p,
+                    returned=0,
+                    ms=0.0,
+                    status="ok" if asked else "not_asked",
+                )
+            )
+        return drawn
+
+
+def depth_choices(plan: int) -> tuple[int, int, int]:
+    """{1/2, 1, 2} x plan, at least 1 and at most what a message may say."""
+    return max(1, plan // 2), plan, min(2 * plan, 100_000)
+
+
+def draw_depth(plan: int, jitter: float, u: float) -> tuple[int, float]:
+    """(depth, its probability): the plan, but with probability `jitter` one of the three choices alike.
+
+    >>> draw_depth(50, 0.06, 0.5), draw_depth(50, 0.06, 0.99)
+    ((50, 0.96), (100, 0.02))
+    """
+    choices = depth_choices(plan)
+    depth = plan if u < 1.0 - jitter else choices[min(2, int((u - (1.0 - jitter)) / jitter * 3))]
+    return depth, round((depth == plan) * (1.0 - jitter) + jitter * choices.count(depth) / 3, 12)
+
+
+def definition_of(content: Content) -> Definition:
+    """The definition inside a content. Raises CorruptFile when it is of another feature schema, InvalidSetting when it does not parse."""
+    if content.definition.get("feature_schema") != ARM_FEATURES.hash:
+        raise CorruptFile(
+            f"snapshot content has feature schema {content.definition.get('feature_schema')!r}, this code has {ARM_FEATURES.hash!r}; "
+            "run the version of forage that published it, or publish again with this one"
+        )
+    return Definition.parse(content.definition["policy"])
+
+
+def arrays_of(content: Content, *, arms: int) -> tuple[Posteriors, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    """(posteriors, running records of shape (classes, arms)). Raises CorruptFile on a missing, misshapen or non-finite array."""
+    d = len(ARM_FEATURES.names)
+    shapes = {"mean": (arms, d), "covariance": (arms, d, d), "sigma2": (arms,), "n": (arms,), "record": (arms, len(QUERY_CLASSES))}
+    arrays = {}
+    for name, shape in shapes.items():
+        have, data = content.arrays.get(name, ((), b""))
+        if tuple(have) != shape:
+            raise CorruptFile(
+                f"snapshot array {name!r} has shape {tuple(have)}, expected {shape}; keep the last good one and publish again"
+            )
+        arrays[name] = np.frombuffer(data, dtype="<f8").reshape(shape)
+        if not np.isfinite(arrays[name]).all():
+            raise CorruptFile(f"snapshot array {name!r} holds NaN or infinity; keep the last good one and publish again")
+    record = np.ascontiguousarray(arrays.pop("record").T)
+    return Posteriors(**arrays), record
+
+
+def selector_of(definition: Definition, posteriors: Posteriors) -> Selector:
+    """The selector that the definition names."""
+    names, costs = [arm.name for arm in definition.arms], {arm.name: arm.cost for arm in definition.arms}
+    match definition.selection.kind:
+        case "thompson":
+            return Thompson(names, posteriors, costs=costs, floor=definition.floor)
+        case "epsilon_greedy":
+            return EpsilonGreedy(names, posteriors, costs=costs, floor=definition.floor, epsilon=definition.selection.epsilon)
+        case "fixed":
+            return Fixed(definition.selection.fixed, floor=definition.floor)

@@ -1,0 +1,1 @@
+"""The order of the union: a prediction as prior, memory as evidence."""
