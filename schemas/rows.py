@@ -35,3 +35,7 @@ class TallyRow(Message):
     context: Label
     hour: Count
     sums: Annotated[list[Annotated[int, Field(ge=-(2**63), lt=2**63)]], Field(max_length=20_000)]
+
+
+MemoryKey = tuple[str, str, str, int]  # query_key, segment, entity_id, day
+TallyKey = tuple[str, str, str, int]  # kind, arm, context, hour

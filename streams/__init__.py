@@ -1,1 +1,1 @@
-"""What happens: events become state, once. The pure kernel, its two drivers (embedded and Faust on Kafka), producers, subscribers, publisher."""
+"""What happens: events become exact state. The kernel is pure; Kafka, Faust and SQLite only carry records to it and its changes away."""

@@ -1,0 +1,108 @@
+"""Integer sums per (kind, arm, context, hour): the sufficient statistics of every learner. They only ever add.
+
+An arm's sums: n, sum y, sum y^2, sum y phi (d), upper triangle of sum phi phi' row by row. y and phi are in units of 1/256, products
+of 1/65536. A draw's sums: drawn, found, sole for each rank bin.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.rows import TallyKey
+
+Sums = NDArray[np.int64]
+Tallies = dict[TallyKey, Sums]
+RANK_BINS = ((1, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 100_000))
+HOURS_KEPT = 48  # whole days older than this many hours are kept by the day
+
+
+@cache
+def triangle(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row and column indices of the upper triangle of a d x d matrix, row by row."""
+    return np.triu_indices(d)
+
+
+@cache
+def dimension(size: int) -> int:
+    """Feature count d of an arm's sums of length `size` = 3 + d + d (d + 1) / 2."""
+    d = int((np.sqrt(8 * (size - 3) + 9) - 3) / 2 + 0.5)
+    if 3 + d + d * (d + 1) // 2 != size:
+        raise ValueError(f"{size} is not the length of an arm's sums; expected 3 + d + d (d + 1) / 2")
+    return d
+
+
+@cache
+def rank_bin(rank: int) -> int:
+    """Index into RANK_BINS."""
+    return next(index for index, (low, high) in enumerate(RANK_BINS) if low <= rank <= high)
+
+
+def drawn_by_bin(returned: int) -> Iterable[tuple[int, int]]:
+    """(bin, how many of the first `returned` ranks fall into it)."""
+    for index, (low, high) in enumerate(RANK_BINS):
+        if returned < low:
+            return
+        yield index, min(returned, high) - low + 1
+
+
+def add(into: Tallies, more: Tallies) -> None:
+    """Add sums in place; keys that are new are copied, nothing is shared."""
+    for key, sums in more.items():
+        have = into.get(key)
+        into[key] = sums.copy() if have is None else have + sums
+
+
+def fold(tallies: Tallies, newest_hour: int) -> Tallies:
+    """The same sums with hours of whole days before newest - 48 h added into the day's first hour.
+
+    Folding commutes with adding, and folding by an older `newest_hour` first changes nothing.
+    """
+    keep, out = (newest_hour - HOURS_KEPT) // 24 * 24, {}
+    for (kind, arm, context, hour), sums in tallies.items():
+        key = (kind, arm, context, hour if hour >= keep else hour // 24 * 24)
+        out[key] = out[key] + sums if key in out else sums.copy()
+    return out
+
+
+class TallyBatch:
+    """Collects what a batch of searches adds, and forms products once: sum phi phi' in float64, exact below 2^53."""
+
+    def __init__(self) -> None:
+        self._asked: dict[TallyKey, list[list[int]]] = {}
+        self._sums: Tallies = {}
+
+    def asked(self, arm: str, feature_schema: str, hour: int, phi: list[int]) -> None:
+        """One search asked the arm with features phi: n += 1, A += phi phi', reward so far 0."""
+        self._asked.setdefault(("arm", arm, feature_schema, hour), []).append(phi)
+
+    def credit(self, arm: str, feature_schema: str, hour: int, phi: list[int], before: int, after: int) -> None:
+        """The search's credit for the arm went from `before` to `after`: b and the moments of y follow."""
+        d = len(phi)
+        sums = self._at(("arm", arm, feature_schema, hour), 3 + d + d * (d + 1) // 2)
+        sums[1] += after - before
+        sums[2] += after * after - before * before
+        sums[3 : 3 + d] += (after - before) * np.array(phi, dtype=np.int64)
+
+    def draw(self, arm: str, query_class: str, hour: int, rank_bin: int, column: int, count: int) -> None:
+        """Add to drawn (column 0), found (1) or sole (2) of one rank bin."""
+        self._at(("draw", arm, query_class, hour), 3 * len(RANK_BINS))[3 * rank_bin + column] += count
+
+    def _at(self, key: TallyKey, size: int) -> Sums:
+        sums = self._sums.get(key)
+        if sums is None or len(sums) != size:
+            sums = self._sums[key] = np.zeros(size, dtype=np.int64)
+        return sums
+
+    def take(self) -> Tallies:
+        """All sums of the batch."""
+        for key, rows in self._asked.items():
+            phi = np.array(rows, dtype=np.float64)
+            d = phi.shape[1]
+            sums = self._at(key, 3 + d + d * (d + 1) // 2)
+            sums[0] += len(rows)
+            sums[3 + d :] += (phi.T @ phi)[triangle(d)].astype(np.int64)
+        self._asked = {}
+        out, self._sums = self._sums, {}
+        return out

@@ -1,0 +1,79 @@
+"""What one batch of records does to a partition: everything that is committed together, as plain data."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.rows import MemoryKey, TallyKey
+
+Input = Literal["impressions", "actions"]
+INPUTS: tuple[Input, Input] = ("impressions", "actions")
+
+
+class Record(NamedTuple):
+    """One record of an input partition as the log holds it. `time` is the log's timestamp in ms."""
+
+    topic: Input
+    offset: int
+    time: int
+    value: bytes | None
+
+
+class SavedEvent(NamedTuple):
+    """An accepted event whose search may still change. `time` is the record time, `value` packed (streams.packing)."""
+
+    search_id: str
+    topic: Input
+    time: int
+    value: bytes
+
+
+class SavedId(NamedTuple):
+    """An id that counts once. `bucket` is the hour of its event's `ts`; `content` is 63 bits of its content, or t0 of a search."""
+
+    bucket: int
+    id: bytes
+    content: int
+
+
+class Outgoing(NamedTuple):
+    """A message for an output topic. `partition` is where it goes: the source partition, or the right one of a forward."""
+
+    topic: str
+    partition: int
+    key: str
+    value: bytes
+
+
+@dataclass
+class SetHash:
+    """Count and sum (mod 2^128) of hashes of a set of ids: equal sets have equal sums, in any order, and shares add."""
+
+    count: int = 0
+    total: int = 0
+
+    def add(self, id_hex: str) -> None:
+        self.count, self.total = self.count + 1, (self.total + int(id_hex, 16)) % 2**128
+
+    def merge(self, other: "SetHash") -> None:
+        self.count, self.total = self.count + other.count, (self.total + other.total) % 2**128
+
+
+@dataclass
+class Changes:
+    """The outcome of `Kernel.apply`: deltas that add, rows that append, messages that go out, and where the inputs stand."""
+
+    memory: dict[MemoryKey, tuple[list[int], frozenset[int]]] = field(default_factory=dict)
+    acted: set[MemoryKey] = field(default_factory=set)  # rows with a new action: these are published at once
+    tallies: dict[TallyKey, NDArray[np.int64]] = field(default_factory=dict)
+    events: list[SavedEvent] = field(default_factory=list)
+    ids: list[SavedId] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    sets: dict[str, SetHash] = field(default_factory=dict)  # final, amendment, quarantine reasons
+    counters: Counter[str] = field(default_factory=Counter)
+    next: Mapping[Input, int] = field(default_factory=dict)  # first offset that is not applied yet
+    times: Mapping[Input, int] = field(default_factory=dict)  # record time of each input

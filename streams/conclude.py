@@ -1,0 +1,86 @@
+"""What leaves the kernel: finals, amendments, quarantined originals. Each has an id that depends on nothing but its facts."""
+
+import base64
+from hashlib import blake2b
+
+from schemas.base import HOUR_MS
+from schemas.codec import decode_event, encode
+from schemas.events import Action, Impression
+from schemas.ids import digest
+from schemas.outcomes import Amendment, Outcome, Quarantined, Reason
+from schemas.topics import ACTIONS, IMPRESSIONS, OUTCOMES, QUARANTINE
+from streams.changes import Changes, Input, Outgoing, SavedId, SetHash
+from streams.join import Rules, Search
+from streams.packing import unpack
+from streams.watermark import SeenIds
+
+TOPIC_NAMES: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
+
+
+def hashed_id(kind: str, *parts: str) -> bytes:
+    """16 bytes; each part's length is hashed too, so that no two lists of parts share an id."""
+    hasher = blake2b(digest_size=16)
+    for part in (kind, *parts):
+        data = part.encode()
+        hasher.update(b"%d:" % len(data) + data)
+    return hasher.digest()
+
+
+class Out:
+    """Collects what one batch sends, once per id."""
+
+    def __init__(self, changes: Changes, ids: SeenIds, partition: int) -> None:
+        self.changes, self.ids, self.partition = changes, ids, partition
+
+    def remember(self, saved: SavedId) -> None:
+        """Keep an id, here and in the store."""
+        self.ids.add(saved)
+        self.changes.ids.append(saved)
+
+    def final(self, search: Search, close: int, rules: Rules) -> None:
+        """Everything of the search until `close`, actions in order of (record time, id); what came later as amendments."""
+        pages = [(fact.time, decode_event(unpack(fact.value))) for fact in search.pages]
+        actions = sorted(((fact.time, action) for fact, action in search.actions), key=lambda one: (one[0], one[1].action_id))
+        shown = [page for time, page in pages if time <= close]
+        acted = [action for time, action in actions if time <= close]
+        entities = {result.entity_id for page in shown if isinstance(page, Impression) for result in page.results}
+        outcome = Outcome.model_construct(
+            final_id=search.final_id, search_id=search.search_id, time=search.t0, closed=close, pages=shown, actions=acted,
+            rewards=rules.reward(acted), off_page=sum(action.entity_id not in entities for action in acted), client=f"{search.client:016x}",
+        )  # fmt: skip
+        self._send("final", search.final_id, encode(outcome))
+        for time, event in (*pages, *actions):
+            if time > close and isinstance(event, Impression | Action):
+                self.amendment(search, event, time)
+
+    def amendment(self, search: Search, event: Impression | Action, time: int) -> None:
+        """A page or action that joined after the final closed."""
+        name = f"page {event.page}" if isinstance(event, Impression) else f"action {event.action_id}"
+        id_ = digest("amendment", search.search_id, search.ts, name)
+        message = Amendment.model_construct(amendment_id=id_, final_id=search.final_id, time=time, event=event)
+        self._send("amendment", id_, encode(message))
+
+    def quarantine(self, topic: Input, value: bytes, time: int, reason: Reason, error: str) -> None:
+        """The original bytes and why they do not count. A repeat has the same id (topic, reason, bytes) and is dropped."""
+        id_ = digest("quarantine", topic, reason, value)
+        known = hashed_id("quarantine", id_)
+        if self.ids.contents(known, time):
+            return
+        self.remember(SavedId(time // HOUR_MS, known, 0))
+        text = error.encode("utf-8", "replace").decode()[:4096]
+        message = Quarantined(
+            quarantine_id=id_, topic=TOPIC_NAMES[topic], time=time, reason=reason, error=text, value=base64.b64encode(value).decode()
+        )
+        self.changes.sets.setdefault(reason, SetHash()).add(id_)
+        self.changes.counters[f"quarantined_{reason}"] += 1
+        self.changes.outgoing.append(Outgoing(QUARANTINE.name, self.partition, id_, encode(message)))
+
+    def forward(self, topic: Input, partition: int, key: str, value: bytes) -> None:
+        """A record on the wrong partition goes to the right one."""
+        self.changes.counters["misrouted"] += 1
+        self.changes.outgoing.append(Outgoing(TOPIC_NAMES[topic], partition, key, value))
+
+    def _send(self, kind: str, id_: str, value: bytes) -> None:
+        self.changes.sets.setdefault(kind, SetHash()).add(digest(value))
+        self.changes.counters[kind] += 1
+        self.changes.outgoing.append(Outgoing(OUTCOMES.name, self.partition, id_, value))

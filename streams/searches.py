@@ -1,0 +1,99 @@
+"""Open searches and held actions of one partition. Who belongs to whom is decided by record times alone: |t - t0| <= window."""
+
+from heapq import heappop, heappush
+from typing import TypeVar
+
+from schemas.base import HOUR_MS
+from schemas.events import Action, Impression
+from streams.changes import SavedId
+from streams.conclude import Out, hashed_id
+from streams.join import Adder, Fact, Rules, Search, open_search
+
+T = TypeVar("T")
+
+
+class Searches:
+    """`open` holds several searches of one id only when the id came back after it was forgotten."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.open: dict[str, list[Search]] = {}
+        self.held: dict[str, list[tuple[Fact, Action]]] = {}  # actions before their impression
+        self._due: list[tuple[int, str]] = []  # (record time that the watermark must pass, search id)
+
+    def alive(self, search_id: str, time: int) -> Search | None:
+        """The search of this id that an event at `time` belongs to."""
+        return next((one for one in self.open.get(search_id, ()) if abs(time - one.t0) <= self.rules.window), None)
+
+    def too_late(self, search_id: str, time: int, out: Out) -> bool:
+        """Does no open search take an event at `time`, while one is known that it is past the window of?"""
+        known = out.ids.contents(hashed_id("search", search_id), time)
+        return any(time > t0 + self.rules.window for t0 in known) and self.alive(search_id, time) is None
+
+    def late_text(self, search_id: str) -> str:
+        minutes = self.rules.window // 60_000
+        return f"search {search_id} was shown more than {minutes} min before; send events sooner, or give a new page view a new search_id"
+
+    def page(self, page: Impression, fact: Fact, adder: Adder, out: Out) -> None:
+        """A page opens its search or joins it."""
+        search = self.alive(page.search_id, fact.time)
+        if opened := search is None:
+            search = open_search(page, fact.time, self.rules)
+            self.open.setdefault(page.search_id, []).append(search)
+            out.remember(SavedId(page.ts // HOUR_MS, hashed_id("search", page.search_id), fact.time))
+            self._wait(search.t0 + self.rules.settle, page.search_id)
+            adder.opened(search, page)
+        assert search is not None
+        adder.page(search, page)
+        if search.final:
+            out.amendment(search, page, fact.time)
+        else:
+            search.pages.append(fact)
+        if opened and page.search_id in self.held:
+            for waiting, action in self.held.pop(page.search_id):
+                self.action(action, waiting, adder, out)
+
+    def action(self, action: Action, fact: Fact, adder: Adder, out: Out) -> None:
+        """An action joins its search, is too late for it, or is held until it comes."""
+        search = self.alive(action.search_id, fact.time)
+        if search is None and self.too_late(action.search_id, fact.time, out):
+            out.quarantine("actions", fact.value, fact.time, "too_late", self.late_text(action.search_id))
+        elif search is None:
+            self.held.setdefault(action.search_id, []).append((fact, action))
+            self._wait(fact.time + self.rules.window, action.search_id)
+        else:
+            adder.action(search, action)
+            if search.final:
+                out.amendment(search, action, fact.time)
+            else:
+                search.actions.append((fact, action))
+
+    def pass_time(self, watermark: int, out: Out) -> None:
+        """Conclude what the watermark has strictly passed: finals, searches past their window, actions whose impression never came."""
+        while self._due and self._due[0][0] < watermark:
+            _, search_id = heappop(self._due)
+            for search in self.open.get(search_id, ()):
+                close = search.close(self.rules)
+                if not search.final and watermark > close:
+                    out.final(search, close, self.rules)
+                    search.final, search.pages, search.actions = True, [], []
+                self._wait(search.t0 + self.rules.window if search.final else close, search_id, watermark)
+            self._keep(self.open, search_id, [s for s in self.open.get(search_id, ()) if watermark <= s.t0 + self.rules.window])
+            for fact, action in self.held.get(search_id, ()):
+                if watermark > fact.time + self.rules.window:
+                    minutes = self.rules.window // 60_000
+                    rule = f"no impression of search {action.search_id} within {minutes} min; send the impression under the same search_id"
+                    out.quarantine("actions", fact.value, fact.time, "unmatched", rule)
+            held = [one for one in self.held.get(search_id, ()) if watermark <= one[0].time + self.rules.window]
+            self._keep(self.held, search_id, held)
+
+    def _wait(self, time: int, search_id: str, watermark: int = -1) -> None:
+        if time >= watermark:
+            heappush(self._due, (time, search_id))
+
+    @staticmethod
+    def _keep(of: dict[str, list[T]], search_id: str, left: list[T]) -> None:
+        if left:
+            of[search_id] = left
+        else:
+            of.pop(search_id, None)

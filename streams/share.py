@@ -1,0 +1,79 @@
+"""One partition's share of the additive state, and the digest over all shares. Shares add; nothing else is ever done to them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from learners.tallies import Tallies, add, fold
+from schemas.rows import MemoryKey
+from streams.changes import Changes, SetHash
+from streams.join import smallest
+from streams.kernel import Kernel
+
+Memory = dict[MemoryKey, tuple[list[int], frozenset[int]]]
+DAYS_KEPT = 90  # rows older than this before the newest day are kept under day 0
+
+
+@dataclass
+class Share:
+    """Sums of everything that one partition applied."""
+
+    memory: Memory = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=dict)
+    sets: dict[str, SetHash] = field(default_factory=dict)
+
+    def add(self, more: "Changes | Share") -> None:
+        """Add a batch of changes or another share."""
+        for key, (counts, clients) in more.memory.items():
+            have = self.memory.get(key)
+            if have is None:
+                self.memory[key] = (list(counts), clients)
+            else:
+                self.memory[key] = ([a + b for a, b in zip(have[0], counts, strict=True)], smallest(have[1] | clients))
+        add(self.tallies, more.tallies)
+        for name, more_set in more.sets.items():
+            self.sets.setdefault(name, SetHash()).merge(more_set)
+
+
+def fold_days(memory: Memory) -> Memory:
+    """The same counts with days older than 90 before the newest added into day 0."""
+    newest = max((key[3] for key in memory), default=0)
+    share = Share()
+    for key, row in memory.items():
+        at = key if key[3] >= newest - DAYS_KEPT else (*key[:3], 0)
+        share.add(Share(memory={at: row}))
+    return share.memory
+
+
+def digest_state(shares: Iterable[Share], kernels: Iterable[Kernel]) -> dict[str, str]:
+    """sha256 of a state by part and in all: equal for any split, batching or order of the same facts."""
+    whole = Share()
+    for share in shares:
+        whole.add(share)
+    newest = max((key[3] for key in whole.tallies), default=0)
+    parts: dict[str, object] = {
+        "memory": sorted([*key, row, sorted(clients)] for key, (row, clients) in fold_days(whole.memory).items()),
+        "tallies": sorted([*key, sums.tolist()] for key, sums in fold(whole.tallies, newest).items() if sums.any()),
+        "open": sorted(line for kernel in kernels for line in _waiting(kernel)),
+        "sets": sorted([name, one.count, str(one.total)] for name, one in whole.sets.items() if one.count),
+    }
+    return _hashes(parts)
+
+
+def _hashes(parts: Mapping[str, object]) -> dict[str, str]:
+    out = {name: sha256(json.dumps(part, separators=(",", ":")).encode()).hexdigest() for name, part in parts.items()}
+    return out | {"state": sha256("".join(out[name] for name in sorted(out)).encode()).hexdigest()}
+
+
+def _waiting(kernel: Kernel) -> Iterable[list[object]]:
+    """Open searches and held actions, as they would be told from each other."""
+    for searches in kernel.searches.open.values():
+        for search in searches:
+            done = sorted([entity, sorted(kinds)] for entity, kinds in search.done.items())
+            facts = sorted([fact.time, sha256(fact.value).hexdigest()] for fact in search.pages)
+            acted = sorted([fact.time, action.action_id] for fact, action in search.actions)
+            yield ["search", search.search_id, search.t0, search.final, sorted(search.found), done, facts, acted]
+    for held in kernel.searches.held.values():
+        for fact, action in held:
+            yield ["held", action.search_id, action.action_id, fact.time, sha256(fact.value).hexdigest()]
