@@ -1,0 +1,62 @@
+"""One real broker for the whole session, and fresh topics for each test that asks for them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ops import broker
+from schemas.topics import Time
+from streams import admin
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker("broker")
+
+
+@dataclass(frozen=True)
+class Node:
+    """The node under test: its address stays the same over stop, kill and start."""
+
+    bootstrap: str
+    folder: Path
+
+    def start(self) -> None:
+        assert broker.start(self.folder) == self.bootstrap
+
+    def stop(self) -> None:
+        broker.stop(self.folder)
+
+    def kill(self) -> None:
+        broker.kill(self.folder)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """Where a broker cannot run the tests fail with what to install: they are not skipped."""
+    folder = tmp_path_factory.mktemp("kafka")
+    yield Node(broker.start(folder), folder)
+    broker.kill(folder)
+
+
+@pytest.fixture
+def bootstrap(node: Node) -> str:
+    """host:port of the running broker; a test before may have stopped it."""
+    node.start()
+    return node.bootstrap
+
+
+@pytest.fixture
+def fresh_topics(bootstrap: str) -> Callable[..., str]:
+    """Call it to get empty topics: fresh_topics(4) or fresh_topics(4, time="CreateTime"); returns host:port."""
+
+    def fresh(partitions: int = 2, *, time: Time = "LogAppendTime") -> str:
+        admin.delete_topics(bootstrap)
+        admin.create_topics(bootstrap, partitions, time=time)
+        return bootstrap
+
+    return fresh
