@@ -1,7 +1,7 @@
 """The order of the union: the Q2E posterior, with the prediction from fused scores as its prior.
 
     fusion = weighted mean over the asked lists of min-max normalised scores (absent = 0)      prior = sigmoid(b0 + a0 * fusion)
-    score  = (kappa * prior + S) / (kappa + V), first over all segments, then that estimate is the prior within the segment
+    score  = (kappa * prior + S) / (kappa + V)        S and V as memory gives them: a segment's already backed off to all segments
 
 S of a pair counts after `min_clients` distinct clients, V at once: what one person clicked is not everybody's page.
 """
@@ -28,7 +28,7 @@ Found = tuple[str, int, float]  # strategy, rank, score
 
 
 class Ranked(NamedTuple):
-    """One candidate of the union in its place: `score` is the posterior of `prior` given `evidence` (of the request's segment)."""
+    """One candidate of the union in its place: `score` is the posterior of `prior` given `evidence`."""
 
     entity_id: str
     score: float
@@ -83,14 +83,10 @@ def rank_union(
         return []
     b0, a0, kappa, least = rank.b0, rank.a0, reading.kappa, reading.min_clients
     priors = [1.0 / (1.0 + exp(-(b0 + a0 * fusion))) for fusion, _ in union.values()]
-    scores, evidence = priors, [NOTHING] * len(ids)
-    if memory is not None:
-        for segment in dict.fromkeys(("", request.segment)):
-            evidence = memory.lookup(request.query_key, segment, ids)
-            scores = [
-                q2e(prior, one.reward if one.clients >= least else 0.0, one.examined, kappa) if one is not NOTHING else prior
-                for prior, one in zip(scores, evidence, strict=True)
-            ]
+    evidence = [NOTHING] * len(ids) if memory is None else memory.lookup(request.query_key, request.segment, ids)
+    scores = [
+        q2e(prior, one.reward if one.clients >= least else 0.0, one.examined, kappa) for prior, one in zip(priors, evidence, strict=True)
+    ]
     features = _features(union, priors, evidence, asked=len(lists))
     page = [
         Ranked(entity, score, prior, one, tuple(union[entity][1]), row)

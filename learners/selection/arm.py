@@ -51,11 +51,14 @@ def pooled_by_kind(sums: Sums, kinds: list[str]) -> tuple[Reals, Reals]:
     return np.tensordot(others, sums.xx, 1) * scale[:, None, None], (others @ sums.xy) * scale[:, None]
 
 
-def fit_arms(sums: Sums, kinds: list[str] | None = None) -> Posteriors:
-    """Posteriors of K arms. With `kinds` an arm starts from what its kind has learned; the noise is its own."""
+def fit_arms(sums: Sums, kinds: list[str] | None = None, *, weight: float = RIDGE, mean_credit: float = PRIOR_CREDIT) -> Posteriors:
+    """Posteriors of K arms. With `kinds` an arm starts from what its kind has learned; the noise is its own.
+
+    `weight` and `mean_credit` are the prior: as many searches, that earned so much.
+    """
     d = sums.xy.shape[-1]
-    a, b = RIDGE * np.eye(d) + sums.xx, sums.xy.copy()
-    b[:, 0] += RIDGE * PRIOR_CREDIT
+    a, b = weight * np.eye(d) + sums.xx, sums.xy.copy()
+    b[:, 0] += weight * mean_credit
     if kinds is not None and len(set(kinds)) < len(kinds):
         xx, xy = pooled_by_kind(sums, kinds)
         a, b = a + xx, b + xy
@@ -64,7 +67,7 @@ def fit_arms(sums: Sums, kinds: list[str] | None = None) -> Posteriors:
     mean = (covariance @ b[:, :, None])[:, :, 0]
     fitted = (sums.xx @ mean[:, :, None])[:, :, 0]
     residual = np.maximum(0.0, sums.yy - 2 * (mean * sums.xy).sum(1) + (mean * fitted).sum(1))
-    sigma2 = np.maximum(MIN_VARIANCE, (residual + RIDGE * PRIOR_VARIANCE) / (sums.n + RIDGE))
+    sigma2 = np.maximum(MIN_VARIANCE, (residual + weight * PRIOR_VARIANCE) / (sums.n + weight))
     return Posteriors(mean, covariance, sigma2, sums.n)
 
 

@@ -1,0 +1,36 @@
+"""The check before a snapshot is published, and again before a consumer uses it.
+
+A refresh (same definition, newer evidence) must be whole, finite, readable by this code and not older than what runs. A rollback, a
+promotion or a pin is somebody's decision: it must be whole, and may well be older.
+"""
+
+from learners.policy import Policy
+from schemas.errors import ForageError
+from schemas.snapshots import Content, Manifest
+
+REFRESH = "refresh"
+
+
+def refusal(content: Content, manifest: Manifest, *, running: Manifest | None = None) -> str | None:
+    """None when the snapshot is accepted, else why it is not and what to do; the running one then stays in use."""
+    if content.content_id != manifest.content_id:
+        return f"seq {manifest.seq}: the content is not the one that the manifest names; publish again"
+    try:
+        Policy(content, seq=manifest.seq)
+    except ForageError as error:
+        return f"seq {manifest.seq}: {error}"
+    except (ValueError, KeyError, TypeError) as error:  # includes LinAlgError: a covariance that is none
+        return f"seq {manifest.seq}: the content makes no policy ({error!r}); keep the running one and publish again"
+    return behind(manifest, running) if running is not None and manifest.reason == REFRESH else None
+
+
+def behind(manifest: Manifest, running: Manifest) -> str | None:
+    """Why a refresh holds less than what runs: a source is missing or its applied offsets are lower."""
+    for source, offsets in sorted(running.applied.items()):
+        have = manifest.applied.get(source)
+        if have is None or len(have) != len(offsets) or any(new < old for new, old in zip(have, offsets, strict=False)):
+            return (
+                f"seq {manifest.seq}: source {source} applied up to {have}, the running seq {running.seq} up to {offsets}; "
+                "wait until the publisher has read that source again"
+            )
+    return None
