@@ -1,7 +1,7 @@
-"""Many rows in few arrays: the immutable part of what a reader holds, sorted by query, an eighth of the size of Python objects."""
+"""Many rows in few arrays: the immutable part of what a reader holds, sorted by query, a fraction of the size of objects."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class Columns:
     segment: Texts
     entity: Texts
     place: NDArray[np.int64]  # (n, 2): source, day
-    counts: NDArray[np.int64]
+    counts: NDArray[np.int32]
     clients: NDArray[np.int64]
     bounds: NDArray[np.int64]
 
@@ -39,7 +39,7 @@ class Base:
     columns: Columns
     order: NDArray[np.int64]
     starts: dict[str, tuple[int, int]]
-    newest_day: int = field(default=0)
+    newest_day: int
 
     @classmethod
     def of(cls, columns: Columns) -> "Base":
@@ -48,8 +48,8 @@ class Base:
         lengths = {len(columns.segment.codes), len(columns.entity.codes), len(columns.place), len(columns.counts), len(columns.bounds) - 1}
         if lengths != {rows} or columns.counts.shape != (rows, WIDTH):
             raise CorruptFile(f"memory columns hold {sorted(lengths | {rows})} rows: all must hold as many; write the snapshot again")
-        if rows and (columns.counts.min() < 0 or columns.place.min() < 0):
-            raise CorruptFile("memory columns hold a negative count, source or day; write the snapshot again")
+        if any(part.size and part.min() < 0 for part in (columns.counts, columns.place, columns.clients)):
+            raise CorruptFile("memory columns hold a negative count, source or day, or a client of 64 bits; write the snapshot again")
         order = np.argsort(columns.query.codes, kind="stable")
         codes, first = np.unique(columns.query.codes[order], return_index=True)
         ends = [*first[1:].tolist(), rows]

@@ -1,0 +1,150 @@
+"""The one door to DuckDB: a file of tables, changed by whole transactions, owned by one process and one thread."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from schemas.errors import CorruptFile, ForageError, Unavailable
+
+_CONFIG = {
+    "threads": "1",  # one file per partition, many partitions a machine
+    "memory_limit": "1GB",  # a bound, not a reservation: adding up 1M rows stays below it
+    "enable_external_access": "false",  # SQL reaches this file and nothing else
+    "python_enable_replacements": "false",  # a mistyped table name never finds a Python variable
+    "lock_configuration": "true",
+}
+_DAMAGE = ("not a valid DuckDB database", "Could not read enough bytes", "Corrupt", "checksum", "replaying WAL", "Failed to deserialize")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Store:
+    """Tables in one DuckDB file. Closes with `close()` or as a context manager.
+
+    Raises Unavailable if the file is owned by somebody else or cannot be opened, CorruptFile if it or its WAL is damaged: then the file
+    has been renamed to `NAME.corrupt-N` (never deleted), and opening again starts an empty one. The same holds for damage found later.
+    """
+
+    def __init__(self, path: str | Path, schema_sql: Sequence[str]):
+        self.path = Path(path)
+        self._lock = self._own()
+        try:
+            with self._refusals():
+                self._con = duckdb.connect(str(self.path), config=_CONFIG)
+            with self._refusals():
+                for sql in schema_sql:
+                    self._con.execute(sql)
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, tables: Mapping[str, pa.Table], statements: Sequence[tuple[str, Sequence[object]]] = ()) -> None:
+        """One transaction: the statements (SQL, parameters) in order, **then** rows appended to tables by column name.
+
+        So a DELETE makes room for rows of the same call and never touches them. Columns left out are NULL. All of it is durable
+        when this returns; after any error nothing of it has happened.
+        """
+        with self._refusals(), self._views(tables) as views:
+            self._con.execute("BEGIN")
+            try:
+                for sql, params in statements:
+                    self._con.execute(sql, list(params))
+                for name, view in views.items():
+                    self._con.execute(f"INSERT INTO {_quoted(name)} BY NAME SELECT * FROM {_quoted(view)}")
+                self._con.execute("COMMIT")
+            except BaseException:
+                with suppress(duckdb.Error):
+                    self._con.execute("ROLLBACK")
+                raise
+
+    def query(self, sql: str, params: Sequence[object] = (), *, tables: Mapping[str, pa.Table] | None = None) -> pa.Table:
+        """Rows of one SELECT. `tables` are Arrow tables that it may name, for this call only (by names no stored table has)."""
+        given = tables or {}
+        with self._refusals():
+            try:
+                for name, table in given.items():
+                    self._con.register(name, table)
+                return self._con.sql(sql, params=list(params)).to_arrow_table()
+            finally:
+                for name in given:
+                    self._con.unregister(name)
+
+    def checkpoint(self) -> None:
+        """Fold the WAL into the file: a copy of the file now holds everything."""
+        with self._refusals():
+            self._con.execute("CHECKPOINT")
+
+    def close(self) -> None:
+        """Close the file and give it up to the next owner. Closing twice is harmless."""
+        if hasattr(self, "_con"):
+            self._con.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _views(self, tables: Mapping[str, pa.Table]) -> Iterator[dict[str, str]]:
+        views = {name: f"forage_rows_{at}" for at, name in enumerate(tables) if tables[name].num_rows}
+        try:
+            for name, view in views.items():
+                self._con.register(view, tables[name])
+            yield views
+        finally:
+            for view in views.values():
+                self._con.unregister(view)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """DuckDB's errors about the file as ours; errors about SQL are bugs of the caller and pass through."""
+        try:
+            yield
+        except duckdb.Error as error:
+            if (refusal := self._refusal(error)) is None:
+                raise
+            raise refusal from error
+
+    def _refusal(self, error: duckdb.Error) -> ForageError | None:
+        text = str(error).splitlines()[0][:300]
+        if any(sign in text for sign in _DAMAGE) or isinstance(error, duckdb.FatalException | duckdb.SerializationException):
+            return CorruptFile(
+                f"{self.path} does not read ({text}); it was set aside as {self._set_aside()}: open again and replay the log"
+            )
+        if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+            return Unavailable(f"{self.path} cannot be used now ({text}); free the disk, memory or file, then open it again")
+        return None
+
+    def _own(self) -> int | None:
+        """A lock beside the file: DuckDB's own lets one process open a file twice, and must be held before a bad file is renamed."""
+        try:
+            handle = os.open(f"{self.path}.lock", os.O_CREAT | os.O_RDWR, 0o644)
+        except OSError as error:
+            raise Unavailable(f"{self.path} cannot be opened ({error.strerror}); give a path in a writable folder") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise Unavailable(f"{self.path} is open elsewhere; one owner at a time: stop the other one, or wait for it") from None
+        return handle
+
+    def _set_aside(self) -> str:
+        if hasattr(self, "_con"):
+            self._con.close()
+        free = next(n for n in count(1) if not any(Path(f"{self.path}{end}.corrupt-{n}").exists() for end in ("", ".wal")))
+        for end in ("", ".wal"):
+            with suppress(FileNotFoundError):
+                os.rename(f"{self.path}{end}", f"{self.path}{end}.corrupt-{free}")
+        return f"{self.path.name}.corrupt-{free}"
