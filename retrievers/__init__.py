@@ -1,0 +1,1 @@
+"""What is found: strategies that turn a request into an ordered list of candidates, and fixed fusions of such lists. Tantivy lives here."""
