@@ -59,7 +59,7 @@ def fold(tallies: Tallies, newest_hour: int) -> Tallies:
 
     Folding commutes with adding, and folding by an older `newest_hour` first changes nothing.
     """
-    keep, out = (newest_hour - HOURS_KEPT) // 24 * 24, {}
+    keep, out = (newest_hour - HOURS_KEPT) // 24 * 24, Tallies()
     for (kind, arm, context, hour), sums in tallies.items():
         key = (kind, arm, context, hour if hour >= keep else hour // 24 * 24)
         out[key] = out[key] + sums if key in out else sums.copy()

@@ -2,9 +2,10 @@
 
 import base64
 from hashlib import blake2b
+from itertools import accumulate
 
 from schemas.base import HOUR_MS
-from schemas.codec import decode_event, encode
+from schemas.codec import decode, encode
 from schemas.events import Action, Impression
 from schemas.ids import digest
 from schemas.outcomes import Amendment, Outcome, Quarantined, Reason
@@ -14,6 +15,8 @@ from streams.join import Rules, Search
 from streams.packing import unpack
 from streams.watermark import SeenIds
 
+FINAL_BYTES = 600_000  # of pages in one final
+QUARANTINE_BYTES = 600_000  # of an original that are kept; base64 and JSON must fit one record
 TOPIC_NAMES: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
 
 
@@ -38,20 +41,29 @@ class Out:
         self.changes.ids.append(saved)
 
     def final(self, search: Search, close: int, rules: Rules) -> None:
-        """Everything of the search until `close`, actions in order of (record time, id); what came later as amendments."""
-        pages = [(fact.time, decode_event(unpack(fact.value))) for fact in search.pages]
+        """Everything of the search until `close`, actions in order of (record time, id); what came later as amendments.
+
+        So do pages beyond FINAL_BYTES in all: a final must fit one Kafka record, whatever was shown.
+        """
+        pages = sorted(((fact.time, unpack(fact.value)) for fact in search.pages), key=lambda one: one[0])
+        sizes = accumulate(len(value) for _, value in pages)
+        fits = [time <= close and size <= max(FINAL_BYTES, len(pages[0][1])) for (time, _), size in zip(pages, sizes, strict=True)]
         actions = sorted(((fact.time, action) for fact, action in search.actions), key=lambda one: (one[0], one[1].action_id))
-        shown = [page for time, page in pages if time <= close]
+        decoded = [decode(Impression, value) for _, value in pages]
+        shown = [page for page, fit in zip(decoded, fits, strict=True) if fit]
         acted = [action for time, action in actions if time <= close]
-        entities = {result.entity_id for page in shown if isinstance(page, Impression) for result in page.results}
+        entities = {result.entity_id for page in shown for result in page.results}
         outcome = Outcome.model_construct(
             final_id=search.final_id, search_id=search.search_id, time=search.t0, closed=close, pages=shown, actions=acted,
             rewards=rules.reward(acted), off_page=sum(action.entity_id not in entities for action in acted), client=f"{search.client:016x}",
         )  # fmt: skip
         self._send("final", search.final_id, encode(outcome))
-        for time, event in (*pages, *actions):
-            if time > close and isinstance(event, Impression | Action):
-                self.amendment(search, event, time)
+        for (time, _), page, fit in zip(pages, decoded, fits, strict=True):
+            if not fit:
+                self.amendment(search, page, time)
+        for time, action in actions:
+            if time > close:
+                self.amendment(search, action, time)
 
     def amendment(self, search: Search, event: Impression | Action, time: int) -> None:
         """A page or action that joined after the final closed."""
@@ -67,10 +79,10 @@ class Out:
         if self.ids.contents(known, time):
             return
         self.remember(SavedId(time // HOUR_MS, known, 0))
-        text = error.encode("utf-8", "replace").decode()[:4096]
-        message = Quarantined(
-            quarantine_id=id_, topic=TOPIC_NAMES[topic], time=time, reason=reason, error=text, value=base64.b64encode(value).decode()
-        )
+        cut = f" (only the first {QUARANTINE_BYTES} of {len(value)} bytes are kept)" if len(value) > QUARANTINE_BYTES else ""
+        text = error.encode("utf-8", "replace").decode()[:4000] + cut
+        kept = base64.b64encode(value[:QUARANTINE_BYTES]).decode()
+        message = Quarantined(quarantine_id=id_, topic=TOPIC_NAMES[topic], time=time, reason=reason, error=text, value=kept)
         self.changes.sets.setdefault(reason, SetHash()).add(id_)
         self.changes.counters[f"quarantined_{reason}"] += 1
         self.changes.outgoing.append(Outgoing(QUARANTINE.name, self.partition, id_, encode(message)))

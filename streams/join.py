@@ -122,10 +122,11 @@ class Adder:
         for arm, phi in search.phi.items():
             self.tallies.asked(arm, search.schema, hour, phi)
         if page.decision:
-            for one in (*page.decision.arms, *page.decision.always):
-                if one.name in search.asked:
-                    for bin_, count in drawn_by_bin(one.returned):
-                        self.tallies.draw(one.name, search.query_class, hour, bin_, 0, count)
+            arms, always = page.decision.arms, page.decision.always
+            returned = {arm.name: arm.returned for arm in arms} | {one.name: one.returned for one in always}
+            for strategy in search.asked:
+                for bin_, count in drawn_by_bin(returned[strategy]):
+                    self.tallies.draw(strategy, search.query_class, hour, bin_, 0, count)
 
     def page(self, search: Search, page: Impression) -> None:
         """A page was shown: its entities were seen at their positions, and credit may now reach actions that came before it."""

@@ -1,0 +1,95 @@
+"""The embedded driver: the same kernels as on Kafka, in one process, over an SQLite log."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from schemas.codec import encode
+from schemas.events import Action, Impression, SuggestAccept, SuggestImpression, Tick
+from schemas.topics import ACTIONS, IMPRESSIONS
+from streams.changes import INPUTS, Changes, Input
+from streams.embedded.log import SqliteLog
+from streams.join import Rules
+from streams.kernel import Kernel
+from streams.partition_store import PartitionStore
+from streams.partitioning import partition
+from streams.share import Share
+
+PARTITIONS = 4
+BATCH = 1_000
+TICK = 10 * 60_000  # ms of event time after which idle partitions are told that time has passed
+Apply = Callable[[int, Changes], None]
+_TOPICS: dict[str, Input] = {IMPRESSIONS.name: "impressions", ACTIONS.name: "actions"}
+
+
+class EmbeddedDriver:
+    """`emit` appends to the log; `step` applies what is new and tells `on_changes(partition, changes)`.
+
+    With a folder, log and stores are files and a new driver on the same folder goes on where the last one stopped;
+    without, everything is in memory and `shares` holds the sums.
+    """
+
+    def __init__(self, rules: Rules, *, folder: Path | None = None, partitions: int = PARTITIONS, on_changes: Sequence[Apply] = ()) -> None:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        self.log = SqliteLog(folder and folder / "log.sqlite", partitions)
+        self.shares = [Share() for _ in range(partitions)]
+        self._stores = [PartitionStore.open(folder / f"partition-{p}.duckdb", p, partitions) for p in range(partitions)] if folder else []
+        self.kernels = [store.kernel(rules) for store in self._stores] or [Kernel(p, partitions, rules) for p in range(partitions)]
+        self._on_changes = on_changes
+        self._ticked = 0
+        self._pending = {p for p in range(partitions) for topic in INPUTS if self.log.end(topic, p) > self.kernels[p].next[topic]}
+
+    def emit(self, event: Impression | Action | SuggestImpression | SuggestAccept, time: int) -> None:
+        """Append an event with log time `time` (ms); ticks go with it when time has passed."""
+        if time - self._ticked >= TICK:
+            self.tick(time)
+        topic: Input = "impressions" if isinstance(event, Impression | SuggestImpression) else "actions"
+        key = event.search_id if isinstance(event, Impression | Action) else event.suggest_id
+        self._append(topic, partition(key, self.log.partitions), time, encode(event))
+
+    def tick(self, time: int) -> None:
+        """Tell every partition that time has passed."""
+        self._ticked = time
+        for p in range(self.log.partitions):
+            for topic in INPUTS:
+                self._append(topic, p, time, encode(Tick()))
+
+    def step(self, limit: int = BATCH) -> int:
+        """Apply everything in the log, at most `limit` records of an input at a time; returns how many records were applied."""
+        applied = 0
+        self.log.commit()
+        while self._pending:
+            p = min(self._pending)
+            kernel = self.kernels[p]
+            records = [record for topic in INPUTS for record in self.log.read(topic, p, kernel.next[topic], limit)]
+            self._pending.discard(p)
+            if records:
+                self._apply(p, kernel.apply(records))
+                applied += len(records)
+                self._pending.add(p)
+        return applied
+
+    def share(self, p: int) -> Share:
+        """The sums of one partition."""
+        return self._stores[p].share() if self._stores else self.shares[p]
+
+    def close(self) -> None:
+        self.log.close()
+        for store in self._stores:
+            store.close()
+
+    def _apply(self, p: int, changes: Changes) -> None:
+        for out in changes.outgoing:
+            if out.topic in _TOPICS:  # a forward: the record goes to its right partition, at the time of its new place
+                self._append(_TOPICS[out.topic], out.partition, self.kernels[p].clock.times[_TOPICS[out.topic]], out.value)
+        if self._stores:
+            self.log.commit()  # forwards are in the log before the store says that their originals were applied
+            self._stores[p].commit(changes)
+        else:
+            self.shares[p].add(changes)
+        for tell in self._on_changes:
+            tell(p, changes)
+
+    def _append(self, topic: Input, p: int, time: int, value: bytes) -> None:
+        self.log.append(topic, p, time, value)
+        self._pending.add(p)

@@ -1,0 +1,60 @@
+"""The log of the embedded driver: an append-only SQLite table in the place of Kafka's topics, one partition number for both inputs."""
+
+import sqlite3
+from pathlib import Path
+
+from schemas.errors import CorruptFile, PartitionMismatch
+from streams.changes import Input, Record
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log(topic TEXT, partition INTEGER, position INTEGER, time INTEGER, value BLOB,
+                               PRIMARY KEY (topic, partition, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS shape(partitions INTEGER);
+"""
+
+
+class SqliteLog:
+    """Records by (topic, partition, offset). One writer; `commit` makes what was appended durable."""
+
+    def __init__(self, path: Path | None, partitions: int) -> None:
+        """`path` None keeps the log in memory. Raises PartitionMismatch when the file was made with another partition count."""
+        self.partitions = partitions
+        try:
+            self._db = sqlite3.connect(path or ":memory:", check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.executescript(_SCHEMA)
+            row = self._db.execute("SELECT partitions FROM shape").fetchone()
+            ends = self._db.execute("SELECT topic, partition, max(position) + 1 FROM log GROUP BY topic, partition").fetchall()
+        except sqlite3.DatabaseError as error:
+            raise CorruptFile(f"{path} is not a log ({error}); move it away to start anew, or restore it from a copy") from None
+        if row is None:
+            self._db.execute("INSERT INTO shape VALUES (?)", [partitions])
+        elif row[0] != partitions:
+            raise PartitionMismatch(f"{path} has {row[0]} partitions, asked for {partitions}; use {row[0]}, or start with a new folder")
+        self._end: dict[tuple[str, int], int] = {(topic, partition): end for topic, partition, end in ends}
+
+    def append(self, topic: Input, partition: int, time: int, value: bytes) -> int:
+        """Append one record; returns its offset."""
+        offset = self._end.get((topic, partition), 0)
+        self._db.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", [topic, partition, offset, time, value])
+        self._end[topic, partition] = offset + 1
+        return offset
+
+    def read(self, topic: Input, partition: int, start: int, limit: int) -> list[Record]:
+        """At most `limit` records from offset `start` on."""
+        rows = self._db.execute(
+            "SELECT position, time, value FROM log WHERE topic = ? AND partition = ? AND position >= ? ORDER BY position LIMIT ?",
+            [topic, partition, start, limit],
+        )
+        return [Record(topic, position, time, value) for position, time, value in rows]
+
+    def end(self, topic: Input, partition: int) -> int:
+        """The offset that the next record gets."""
+        return self._end.get((topic, partition), 0)
+
+    def commit(self) -> None:
+        self._db.commit()
+
+    def close(self) -> None:
+        self._db.commit()
+        self._db.close()

@@ -1,0 +1,174 @@
+"""Everything of one partition in one DuckDB file: what a batch changes is committed in one transaction, with the offsets of both inputs."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import pyarrow as pa
+
+from memory_index import shares
+from memory_index.store import Store
+from schemas.errors import PartitionMismatch
+from schemas.rows import MemoryKey, TallyKey
+from streams.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SavedId, SetHash
+from streams.join import Rules
+from streams.kernel import Kernel
+from streams.share import Share
+
+KEEP_SENT = 10 * 60_000  # ms that sent messages are kept, so that an owner that takes over can send them again
+_IDS = pa.schema([("bucket", pa.int64()), ("id", pa.binary()), ("content", pa.int64())])
+_EVENTS = pa.schema([("search_id", pa.string()), ("topic", pa.string()), ("time", pa.int64()), ("value", pa.binary())])
+_OUTBOX = pa.schema([("topic", pa.string()), ("partition", pa.int64()), ("key", pa.string()), ("value", pa.binary())])
+_SETS = pa.schema([("name", pa.string()), ("count", pa.int64()), ("total", pa.string())])
+_APPLIED = pa.schema([("topic", pa.string()), ("next", pa.int64()), ("time", pa.int64())])
+
+
+class PartitionStore:
+    """Owned by one process at a time: opening raises Unavailable while another one has the file."""
+
+    def __init__(self, store: Store, partition: int, partitions: int) -> None:
+        self.partition, self.partitions, self._store = partition, partitions, store
+        mine = self._rows("SELECT partition, partitions FROM identity")
+        if not mine:
+            store.append({}, [("INSERT INTO identity VALUES (?, ?)", [partition, partitions])])
+        elif mine[0] != (partition, partitions):
+            raise PartitionMismatch(
+                f"{store.path} is partition {mine[0][0]} of {mine[0][1]}, not {partition} of {partitions}; "
+                "set the topics back to that partition count, or replay the log into a new folder"
+            )
+        self.seq: int = self._one("SELECT coalesce(max(seq), 0) FROM applied")
+        self.sent: int = self._one("SELECT coalesce(max(seq), 0) FROM sent")
+        self.epoch: int = self._one("SELECT coalesce(max(epoch), 0) FROM epoch")
+
+    @classmethod
+    def open(cls, path: Path, partition: int, partitions: int) -> "PartitionStore":
+        """Open or create the file. Raises Unavailable, CorruptFile, PartitionMismatch."""
+        sql = (files("streams") / "partition_store.sql").read_text("utf-8")
+        return cls(Store(path, [shares.schema_sql(), sql]), partition, partitions)
+
+    @property
+    def path(self) -> Path:
+        return self._store.path
+
+    def next_offsets(self) -> dict[Input, int]:
+        """First offset of each input that is not applied yet."""
+        return {topic: dict(self._applied()).get(topic, (0, 0))[0] for topic in INPUTS}
+
+    def kernel(self, rules: Rules) -> Kernel:
+        """The kernel as of the last transaction."""
+        applied = dict(self._applied())
+        return Kernel.restore(
+            self.partition, self.partitions, rules,
+            next_={topic: applied.get(topic, (0, 0))[0] for topic in INPUTS},
+            times={topic: applied.get(topic, (0, 0))[1] for topic in INPUTS},
+            ids=(SavedId(*row) for row in self._rows("SELECT bucket, id, content FROM ids")),
+            events=(SavedEvent(*row) for row in self._rows("SELECT search_id, topic, time, value FROM events")),
+        )  # fmt: skip
+
+    def commit(self, changes: Changes) -> None:
+        """One transaction: counts, tallies, open searches, ids, outgoing messages, and where both inputs stand."""
+        self.seq += 1
+        tables = {
+            "memory": shares.memory_table(changes.memory),
+            "tallies": shares.tally_table(changes.tallies),
+            "outbox": _table(_OUTBOX, changes.outgoing),
+        }
+        tables = {name: table.append_column("seq", pa.array([self.seq] * len(table), pa.int64())) for name, table in tables.items()}
+        tables["ids"], tables["events"] = _table(_IDS, changes.ids), _table(_EVENTS, changes.events)
+        tables["sets"] = _table(_SETS, [(name, one.count, str(one.total)) for name, one in changes.sets.items()])
+        applied = _table(_APPLIED, [(topic, changes.next[topic], changes.times[topic]) for topic in INPUTS])
+        tables["applied"] = applied.append_column("seq", pa.array([self.seq] * 2, pa.int64()))
+        try:
+            self._store.append(tables, [("DELETE FROM applied", [])])
+        except BaseException:
+            self.seq -= 1
+            raise
+
+    def begin_epoch(self, at_least: int) -> int:
+        """Start owning: an epoch above every earlier one, here and in the state store, before anything is sent."""
+        epoch = 1 + max(self.epoch, at_least)
+        self._store.append({}, [("DELETE FROM epoch", []), ("INSERT INTO epoch VALUES (?)", [epoch])])
+        self.epoch = epoch
+        return epoch
+
+    # -- outbox -----------------------------------------------------------------------------------------------------------
+
+    def outbox(self, after: int, limit: int = 1_000_000) -> list[tuple[int, Outgoing]]:
+        """Messages of transactions after seq `after`, in order, with their seq."""
+        sql = "SELECT seq, topic, partition, key, value FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
+        return [(row[0], Outgoing(*row[1:])) for row in self._rows(sql, [after, limit])]
+
+    def changed(self, after: int) -> tuple[list[MemoryKey], list[TallyKey]]:
+        """Rows changed by transactions after seq `after`."""
+        memory = self._rows("SELECT DISTINCT query_key, segment, entity_id, day FROM memory WHERE seq > ?", [after])
+        tallies = self._rows("SELECT DISTINCT kind, arm, context, hour FROM tallies WHERE seq > ?", [after])
+        return list(memory), list(tallies)
+
+    def mark_sent(self, seq: int, now: int) -> None:
+        """Everything up to `seq` has been acknowledged by the broker at wall time `now` (ms)."""
+        self.sent = max(self.sent, seq)
+        self._store.append({}, [("INSERT INTO sent VALUES (?, ?)", [seq, now])])
+
+    def resend_from(self, now: int) -> int:
+        """The seq after which an owner that took over sends again: all that was sent in the last KEEP_SENT ms."""
+        return self._one("SELECT coalesce(max(seq), 0) FROM sent WHERE sent_at < ?", [now - KEEP_SENT])
+
+    # -- reading and tidying ----------------------------------------------------------------------------------------------
+
+    def memory_rows(self, keys: Sequence[MemoryKey] | None = None) -> pa.Table:
+        """Added-up memory rows (memory_index.shares.MEMORY_SCHEMA), all or those of `keys`."""
+        return shares.memory_rows(self._store, keys)
+
+    def tally_rows(self, keys: Sequence[TallyKey] | None = None) -> Mapping[TallyKey, object]:
+        """Added-up tallies, all or those of `keys`."""
+        return shares.tally_rows(self._store, keys)
+
+    def share(self) -> Share:
+        """The sums, for the digest."""
+        sets: dict[str, SetHash] = {}
+        for name, count, total in self._rows("SELECT name, count, total FROM sets"):
+            sets.setdefault(name, SetHash()).merge(SetHash(count, int(total)))
+        return Share(shares.as_counts(self.memory_rows()), shares.tally_rows(self._store), sets)
+
+    def compact(self, rules: Rules, now: int) -> None:
+        """Add up deltas and drop what no later record can ask for, in one transaction; then fold the WAL into the file."""
+        applied = dict(self._applied())
+        watermark = min((applied.get(topic, (0, 0))[1] for topic in INPUTS), default=0)
+        memory, tallies, sets = self.memory_rows(), shares.tally_rows(self._store), self.share().sets
+        order = "query_key, segment, entity_id, day"
+        last = self._store.query(f"SELECT max(seq) AS seq FROM memory GROUP BY {order} ORDER BY {order}")
+        order = "kind, arm, context, hour"
+        last_tally = {row[:4]: row[4] for row in self._rows(f"SELECT {order}, max(seq) FROM tallies GROUP BY {order}")}
+        tables = {
+            "memory": memory.append_column("seq", last["seq"]),
+            "tallies": shares.tally_table(tallies).append_column("seq", pa.array([last_tally[key] for key in tallies], pa.int64())),
+            "sets": _table(_SETS, [(name, one.count, str(one.total)) for name, one in sets.items()]),
+        }
+        day = 25 * 3_600_000  # an id is known until its hour bucket's end + 24 h (streams.watermark.expired)
+        done = self.resend_from(now)
+        self._store.append(tables, [
+            ("DELETE FROM memory", []), ("DELETE FROM tallies", []), ("DELETE FROM sets", []),
+            ("DELETE FROM ids WHERE ? > bucket * 3600000 + ?", [watermark, day]),
+            ("DELETE FROM events WHERE time < ?", [watermark - 2 * rules.window]),
+            ("DELETE FROM outbox WHERE seq <= ?", [done]),
+            ("DELETE FROM sent WHERE seq < ?", [done]),
+        ])  # fmt: skip
+        self._store.checkpoint()
+
+    def close(self) -> None:
+        self._store.close()
+
+    def _applied(self) -> list[tuple[Input, tuple[int, int]]]:
+        return [(topic, (next_, time)) for topic, next_, time in self._rows("SELECT topic, next, time FROM applied")]
+
+    def _rows(self, sql: str, params: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]
+        table = self._store.query(sql, params)
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+    def _one(self, sql: str, params: Sequence[object] = ()) -> int:
+        return int(self._rows(sql, params)[0][0])
+
+
+def _table(schema: pa.Schema, rows: Sequence[tuple]) -> pa.Table:  # type: ignore[type-arg]
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.Table.from_arrays([pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)], schema=schema)

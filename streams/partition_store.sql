@@ -1,0 +1,12 @@
+-- Tables of one partition beside memory and tallies (memory_index/schema.sql). Appends only; compaction rewrites.
+-- seq counts transactions: what was changed after the last sent seq has still to be sent.
+ALTER TABLE memory ADD COLUMN IF NOT EXISTS seq BIGINT DEFAULT 0;
+ALTER TABLE tallies ADD COLUMN IF NOT EXISTS seq BIGINT DEFAULT 0;
+CREATE TABLE IF NOT EXISTS identity(partition BIGINT, partitions BIGINT);
+CREATE TABLE IF NOT EXISTS epoch(epoch BIGINT);
+CREATE TABLE IF NOT EXISTS applied(seq BIGINT, topic VARCHAR, next BIGINT, time BIGINT);
+CREATE TABLE IF NOT EXISTS sent(seq BIGINT, sent_at BIGINT);
+CREATE TABLE IF NOT EXISTS ids(bucket BIGINT, id BLOB, content BIGINT);
+CREATE TABLE IF NOT EXISTS events(search_id VARCHAR, topic VARCHAR, time BIGINT, value BLOB);
+CREATE TABLE IF NOT EXISTS sets(name VARCHAR, count BIGINT, total VARCHAR);
+CREATE TABLE IF NOT EXISTS outbox(seq BIGINT, topic VARCHAR, partition BIGINT, key VARCHAR, value BLOB);
