@@ -1,6 +1,6 @@
 """Bytes to messages and back. A message is accepted whole or refused whole, whatever it holds."""
 
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -15,6 +15,10 @@ _CONCLUSION: TypeAdapter[Any] = TypeAdapter(Conclusion)
 M = TypeVar("M", bound=BaseModel)
 
 
+class _Validator(Protocol):
+    def validate_json(self, data: bytes, /) -> Any: ...
+
+
 def encode(message: BaseModel) -> bytes:
     """Compact JSON in UTF-8, fields in the order of the schema, names of attributes in the order of their sender.
 
@@ -23,13 +27,15 @@ def encode(message: BaseModel) -> bytes:
     return message.__pydantic_serializer__.to_json(message)
 
 
-def _decode(adapter: TypeAdapter[Any], value: bytes | None, what: str) -> Any:
+def _decode(validator: _Validator, value: bytes | None, what: str) -> Any:
     if value is None:
         raise InvalidMessage(what, ["message: is null; send one JSON object in UTF-8"])
     if len(value) > MAX_BYTES:
-        raise InvalidMessage(what, [f"message: has {len(value)} bytes, at most {MAX_BYTES}; send fewer results or candidates"])
+        raise InvalidMessage(
+            what, [f"message: has {len(value)} bytes, at most {MAX_BYTES}; send less: fewer results, candidates or attributes"]
+        )
     try:
-        return adapter.validate_json(value)
+        return validator.validate_json(value)
     except ValidationError as error:
         bad_json = next((problem["msg"] for problem in error.errors(include_url=False) if problem["type"] == "json_invalid"), None)
         raise InvalidMessage(what, [explain_parser(bad_json, value)] if bad_json else explain(error)) from None
@@ -39,16 +45,16 @@ def _decode(adapter: TypeAdapter[Any], value: bytes | None, what: str) -> Any:
 
 def decode_event(value: bytes | None) -> Event:
     """An impression, action, tick or suggestion event. Raises InvalidMessage."""
-    event: Event = _decode(_EVENT, value, "not an event")
+    event: Event = _decode(_EVENT.validator, value, "not an event")
     return event
 
 
 def decode_conclusion(value: bytes | None) -> Any:
     """A final or an amendment. Raises InvalidMessage."""
-    return _decode(_CONCLUSION, value, "not a final or amendment")
+    return _decode(_CONCLUSION.validator, value, "not a final or amendment")
 
 
 def decode(model: type[M], value: bytes | None) -> M:
     """One message of a known type. Raises InvalidMessage."""
-    message: M = _decode(TypeAdapter(model), value, f"not a {model.__name__}")
+    message: M = _decode(model.__pydantic_validator__, value, f"not a {model.__name__}")
     return message

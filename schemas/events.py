@@ -1,5 +1,20 @@
-"""What applications say: what was shown (impressions) and what people did (actions). UBI 1.3 has the same things
-under the names query_id (search_id), object_id (entity_id), action_name (kind) and position.ordinal (position)."""
+"""What applications say: what was shown (impressions) and what people did (actions).
+
+UBI 1.3 has the same things under these names; what it does not have travels in `attributes`:
+
+    here             UBI query                    UBI event
+    search_id        query_id                     query_id
+    query.text       user_query
+    results[]        query_response_object_ids
+    entity_id                                     event_attributes.object.object_id
+    position                                      event_attributes.position.ordinal
+    kind                                          action_name
+    application      application                  application
+    client_id        client_id                    client_id
+    session_id                                    session_id
+    ts               timestamp                    timestamp
+    attributes       query_attributes             event_attributes
+"""
 
 from typing import Annotated, Literal, Self
 

@@ -16,6 +16,7 @@ from schemas.errors import CorruptFile
 
 PART_BYTES = 600_000  # of compressed content; base64 and JSON keep it under Kafka's 1 MB a record
 MAX_CONTENT = 256_000_000
+Offset = Annotated[int, Field(ge=-1, lt=2**63, description="last offset that is in the state, -1 for none")]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -44,7 +45,7 @@ class Manifest(Message):
     created: Millis
     feature_schema: Label
     parts: Annotated[list[Sha], Field(min_length=1, max_length=1_000)]
-    applied: dict[Label, Annotated[list[int], Field(max_length=2)]] = {}
+    applied: dict[Label, Annotated[list[Offset], Field(max_length=2)]] = {}
     since: dict[Id, Count] = {}
     exploration: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     pinned: bool = False
