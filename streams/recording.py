@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, cast
 
+from schemas.codec import encode
 from schemas.errors import CorruptFile, NotFound
+from schemas.events import Action, Impression
 from schemas.ids import digest
 from streams.changes import INPUTS, Input
 
@@ -32,6 +34,10 @@ class Recorder:
 
     def write(self, topic: Input, time: int, value: bytes) -> None:
         self._file.write(b'{"topic":"%s","time":%d,"event":%s}\n' % (topic.encode(), time, value))
+
+    def event(self, event: Impression | Action, time: int) -> None:
+        """Write an event as `emit` takes it."""
+        self.write("impressions" if isinstance(event, Impression) else "actions", time, encode(event))
 
     def __enter__(self) -> "Recorder":
         return self

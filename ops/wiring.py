@@ -1,0 +1,104 @@
+"""Introduces the packages to each other: the whole loop in one process."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
+from learners.policy import Policy
+from learners.rewards import REWARDS
+from memory_index.q2e import Reading
+from memory_index.reader import MemoryReader
+from retrievers.base import Retriever
+from retrievers.catalog import Catalog
+from retrievers.lexical import LexicalIndex, LexicalRetriever
+from retrievers.memory import MemoryRetriever
+from retrievers.popular import PopularRetriever
+from schemas.candidates import Request
+from schemas.decisions import Decision
+from schemas.entities import Entity
+from schemas.events import Action, Impression
+from serving.pipeline import Page, Pipeline
+from serving.view import View
+from streams.changes import Changes
+from streams.embedded.driver import EmbeddedDriver
+from streams.join import Rules
+from streams.publisher import Publisher
+
+RULES = Rules(rewards=REWARDS)
+STRATEGIES = ("lexical", "memory", "popular")
+
+
+def definition(
+    strategies: Sequence[str] = STRATEGIES, *, always: Sequence[str] = (), min_clients: int = 2, salt: str = "forage"
+) -> Definition:
+    """Each strategy an arm of its default cost and depth, or always on."""
+    arms = [ArmSpec.of(name) for name in strategies if name not in always]
+    reading = ReadingSpec(min_clients=min_clients)
+    return Definition(arms=arms, always=[AlwaysSpec(name=name) for name in always], reading=reading, salt=salt)
+
+
+def reading_of(definition: Definition) -> Reading:
+    """How memory is read, as the policy's definition has it."""
+    plain = definition.reading
+    return Reading(tuple(plain.theta), tuple(plain.rewards), plain.half_life_days, plain.kappa, plain.min_clients)
+
+
+def retrievers_of(catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever]:
+    """The strategies over one catalogue and memory."""
+    index = LexicalIndex()
+    index.put(catalog.values())
+    made: list[Retriever] = [
+        LexicalRetriever(index),
+        MemoryRetriever(reader, among=catalog, kappa=reader.reading.kappa),
+        PopularRetriever(reader.totals, catalog=catalog),
+    ]
+    return {one.name: one for one in made}
+
+
+class EmbeddedLoop:
+    """Search, emit, step: one process that serves, joins, remembers, fits and publishes. Nothing is learned outside `step`."""
+
+    def __init__(
+        self, entities: Iterable[Entity], definition: Definition, *, folder: Path | None = None,
+        clock: Callable[[], float] = time.perf_counter, record: Callable[[Impression | Action, int], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.catalog = Catalog(entities)
+        self.reader = MemoryReader(reading_of(definition))
+        self.publisher = Publisher(definition)
+        self.driver = EmbeddedDriver(RULES, folder=folder, on_changes=[self._learn])
+        self._record = record
+        for partition in range(self.driver.log.partitions if folder else 0):
+            share = self.driver.share(partition)
+            self.reader.add(partition, share.memory)
+            self.publisher.add(share.tallies)
+        self.view = View(Policy.untrained(definition), self.reader, retrievers_of(self.catalog, self.reader), self.catalog)
+        self.pipeline = Pipeline(lambda: self.view, self.emit, clock=clock)
+        self._seq = 0
+        self.step()
+
+    def search(self, request: Request, *, decision: Decision | None = None) -> Page:
+        """Answer a request; its impression goes to the log."""
+        return self.pipeline.search(request, decision=decision)
+
+    def emit(self, event: Impression | Action, time: int) -> None:
+        """An event at log time `time` (ms): what a page showed, or what somebody did."""
+        if self._record is not None:
+            self._record(event, time)
+        self.driver.emit(event, time)
+
+    def step(self) -> int:
+        """Apply what is new and publish if it changed the policy; returns the records applied."""
+        applied = self.driver.step()
+        if (content := self.publisher.refresh()) is not None:
+            self._seq += 1
+            policy = Policy(content, seq=self._seq)
+            self.view = View(policy, self.view.memory, self.view.retrievers, self.view.catalog)
+        return applied
+
+    def close(self) -> None:
+        self.driver.close()
+
+    def _learn(self, partition: int, changes: Changes) -> None:
+        self.reader.add(partition, changes.memory)
+        self.publisher.add(changes.tallies)
