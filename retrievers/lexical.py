@@ -6,6 +6,7 @@ their segment.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import nsmallest
 from threading import Lock
 
 import tantivy
@@ -94,9 +95,16 @@ class LexicalIndex:
             hits = searcher.search(query, limit, count=False).hits
             if len(hits) < limit or hits[-1][0] < hits[depth - 1][0]:
                 break
-            limit *= 8
-        ordinals = searcher.fast_field_values("ordinal", [address for _, address in hits])
-        return ordered(((self._ids[ordinal], hit[0]) for ordinal, hit in zip(ordinals, hits, strict=True)), depth)
+            limit *= 16
+        cut = hits[depth - 1][0] if len(hits) > depth else 0.0
+        kept = [hit for hit in hits if hit[0] >= cut]
+        ordinals = searcher.fast_field_values("ordinal", [address for _, address in kept])
+        found = [(self._ids[ordinal], hit[0]) for ordinal, hit in zip(ordinals, kept, strict=True)]
+        if len(found) > 2 * depth + SPARE:  # thousands may tie at the cut: choose among them by id before anything is sorted
+            above = [pair for pair in found if pair[1] > cut]
+            tied = nsmallest(depth - len(above), (pair[0] for pair in found[len(above) :]))
+            found = above + [(name, cut) for name in tied]
+        return ordered(found, depth)
 
     def _clause(self, word: str, field: str, boost: float) -> tantivy.Query:
         term = tantivy.Query.term_query(self._schema, f"f{self.fields.index(field)}", word, "freq")

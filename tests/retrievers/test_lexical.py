@@ -59,6 +59,20 @@ def test_ties_are_cut_by_id_however_many() -> None:
     assert len({one.score for one in found}) == 1
 
 
+def test_ties_at_any_cut() -> None:
+    index = LexicalIndex()
+    numbers = list(range(600))
+    random.Random(4).shuffle(numbers)
+    index.put(Entity(entity_id=f"e{number:03d}", title="halo " * (1 + number % 3) + "x " * (2 - number % 3)) for number in numbers)
+    retriever = LexicalRetriever(index, boosts={"title": 1.0})
+    # The same length everywhere, so three scores: by how often the word stands there.
+    whole = sorted((f"e{number:03d}" for number in range(600)), key=lambda name: (-(int(name[1:]) % 3), name))
+    for depth in (1, 2, 30, 31, 199, 200, 201, 220, 399, 400, 401, 590, 600, 601):
+        found = retriever.retrieve(request("halo"), depth)
+        assert [one.entity_id for one in found] == whole[:depth]
+    assert len({one.score for one in found}) == 3
+
+
 def test_named_attributes_and_all_attributes() -> None:
     entity = Entity(
         entity_id="e",
