@@ -155,6 +155,8 @@ def arrays_of(content: Content, *, arms: int) -> tuple[Posteriors, np.ndarray[tu
         arrays[name] = np.frombuffer(data, dtype="<f8").reshape(shape)
         if not np.isfinite(arrays[name]).all():
             raise CorruptFile(f"snapshot array {name!r} holds NaN or infinity; keep the last good one and publish again")
+    if not ((arrays["sigma2"] > 0.0).all() and (arrays["n"] >= 0.0).all()):
+        raise CorruptFile("snapshot array 'sigma2' must be above 0 and 'n' at least 0; keep the last good one and publish again")
     record = np.ascontiguousarray(arrays.pop("record").T)
     return Posteriors(**arrays), record
 

@@ -75,7 +75,7 @@ class ArmRegressor(base.Regressor):  # type: ignore[misc]  # river has no types 
         """The expected y, or with `with_dist` its posterior as a Gaussian (of the mean, without the noise of one observation)."""
         vector = self.vector(x)
         expected = float(self.posterior().mean[0] @ vector)
-        return proba.Gaussian._from_state(int(self._n), expected, self.sd(x), 1) if with_dist else expected
+        return proba.Gaussian._from_state(n=1, m=expected, var=self.sd(x) ** 2, ddof=0) if with_dist else expected
 
     def sd(self, x: Context) -> float:
         """Standard deviation of the expected y: sigma sqrt(x' A^-1 x)."""

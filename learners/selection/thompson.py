@@ -33,7 +33,6 @@ class Rows:
         start = fit_arms(no_sums(1, d))
         self._index = {name: index for index, name in enumerate(names)}
         self._names = list(names)
-        self._all = np.arange(len(names))
         self._mean = np.concatenate([posteriors.mean, start.mean])
         covariance = np.concatenate([posteriors.covariance, start.covariance])
         sigma2 = np.concatenate([posteriors.sigma2, start.sigma2])

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from learners.fit import fit
+from learners.gate import refusal
+from schemas.snapshots import Content, Manifest
+from tests.learners.requests import definition
+
+CONTENT = fit(definition(), {}, 0)
+
+
+def manifest(content=CONTENT, seq=2, reason="refresh", **applied):
+    return Manifest(
+        model="selection-1",
+        content_id=content.content_id,
+        seq=seq,
+        publisher_epoch=0,
+        created=0,
+        feature_schema="x",
+        parts=["0" * 64],
+        applied=applied,
+        reason=reason,
+    )
+
+
+def with_array(name, values):
+    return Content(CONTENT.definition, {**CONTENT.arrays, name: (values.shape, values.astype("<f8").tobytes())})
+
+
+def test_a_good_refresh_is_accepted():
+    assert refusal(CONTENT, manifest()) is None
+    assert refusal(CONTENT, manifest(p0=[5, 5], p1=[9, 9]), running=manifest(seq=1, p0=[5, 4])) is None
+
+
+@pytest.mark.parametrize("applied", [{}, {"p0": [4, 9]}, {"p0": [5]}])
+def test_a_refresh_that_knows_less_is_refused_a_rollback_is_not(applied):
+    running = manifest(seq=1, p0=[5, 4])
+    assert "source p0" in refusal(CONTENT, manifest(**applied), running=running)
+    assert refusal(CONTENT, manifest(reason="rollback", **applied), running=running) is None
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (with_array("mean", np.full((4, 12), np.inf)), "NaN or infinity"),
+        (with_array("mean", np.zeros((4, 3))), "shape"),
+        (with_array("covariance", -np.tile(np.eye(12), (4, 1, 1))), "makes no policy"),
+        (Content({}, CONTENT.arrays), "feature schema None"),
+        (Content({**CONTENT.definition, "policy": 5}, CONTENT.arrays), "makes no policy"),
+        (Content({k: v for k, v in CONTENT.definition.items() if k != "policy"}, CONTENT.arrays), "makes no policy"),
+    ],
+)
+def test_content_that_cannot_run_is_refused(bad, words):
+    assert words in refusal(bad, manifest(bad))
+
+
+def test_content_of_another_manifest_is_refused():
+    assert "not the one" in refusal(fit(definition(salt="other"), {}, 0), manifest())
+
+
+def test_noise_that_is_no_variance_is_refused():
+    bad = with_array("sigma2", np.full(4, -1.0))
+    assert "'sigma2' must be above 0" in refusal(bad, manifest(bad))

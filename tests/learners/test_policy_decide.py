@@ -1,0 +1,162 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from learners.definition import ArmSpec, Definition, Selection
+from learners.draws import uniform
+from learners.features import ARM_FEATURES
+from learners.fit import Accumulator
+from learners.policy import Policy, depth_choices, draw_depth
+from learners.selection.replay import Replay
+from learners.tallies import TallyBatch
+from schemas.candidates import Evidence
+from schemas.decisions import Decision
+from schemas.errors import CorruptFile, InvalidSetting
+from schemas.snapshots import Content
+from tests.learners.requests import ARMS, Remembered, definition, request
+
+
+def half(*names, **more):
+    """A policy that asks everything with probability 1/2."""
+    return Policy.untrained(definition(*names, selection=Selection(kind="fixed", fixed=dict.fromkeys(names or ARMS, 0.5)), **more))
+
+
+def test_a_decision_is_what_the_logged_numbers_say():
+    policy = half(always=["popular"])
+    decision = policy.decide(request(search_id="s-7"), available=[*ARMS, "popular"])
+    assert [arm.name for arm in decision.arms] == list(ARMS)
+    for arm in decision.arms:
+        assert arm.asked == (uniform("ask", "forage", "s-7", arm.name) < arm.propensity)
+        if arm.asked:
+            assert (arm.depth, arm.depth_p) == draw_depth(50, 0.05, uniform("depth", "forage", "s-7", arm.name))
+        else:
+            assert (arm.depth, arm.depth_p, arm.status) == (0, 1.0, "not_asked")
+    assert decision.asked() == {arm.name for arm in decision.arms if arm.asked} | {"popular"}
+    assert decision.content_id == policy.content_id
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=20), st.text(min_size=1, max_size=30), st.sets(st.sampled_from((*ARMS, "popular", "new_one"))))
+def test_records_built_without_validation_are_valid(query, search_id, available):
+    policy = Policy.untrained(definition(always=["popular"]))
+    memory = Remembered({"e": Evidence(3.0, 1.0, 2)})
+    decision = policy.decide(request(query or "x", search_id=search_id), available=sorted(available), memory=memory)
+    assert Decision.model_validate(decision.model_dump()) == decision
+    assert Decision.model_validate_json(decision.model_dump_json()) == decision
+    assert {arm.name for arm in decision.arms} == available & set(ARMS)
+
+
+def test_order_and_repetition_of_available_do_not_matter_and_the_same_search_decides_the_same():
+    policy = half()
+    one = policy.decide(request(), available=ARMS)
+    assert policy.decide(request(), available=[*reversed(ARMS), "dense"]) == one
+    assert policy.decide(request(page=2), available=ARMS) == one
+
+
+def test_an_arm_draws_alike_whoever_else_is_available():
+    policy = half()
+    whole = {arm.name: arm for arm in policy.decide(request(), available=ARMS).arms}
+    for name in ARMS:
+        assert policy.decide(request(), available=[name]).arms == [whole[name]]
+
+
+def test_chosen_frequencies_agree_with_logged_probabilities():
+    p = {"a": 0.03, "b": 0.3, "c": 0.8}
+    policy = Policy.untrained(
+        Definition(arms=[ArmSpec.of(name) for name in p], depth_jitter=0.3, selection=Selection(kind="fixed", fixed=p))
+    )
+    n, asked, depths, pairs = 4000, Counter(), Counter(), 0
+    for search in range(n):
+        arms = policy.decide(request(search_id=str(search)), available=list(p)).arms
+        asked.update(arm.name for arm in arms if arm.asked)
+        depths.update((arm.depth, arm.depth_p) for arm in arms if arm.asked)
+        pairs += arms[1].asked and arms[2].asked
+    for name, expected in p.items():
+        assert abs(asked[name] - n * expected) < 3.5 * (n * expected * (1 - expected)) ** 0.5
+    assert abs(pairs - n * 0.24) < 3.5 * (n * 0.24 * 0.76) ** 0.5  # independent draws
+    assert {depth: round(p, 9) for depth, p in depths} == {25: 0.1, 50: 0.8, 100: 0.1}
+    total = sum(asked.values())
+    for (_, depth_p), count in depths.items():
+        assert abs(count - total * depth_p) < 3.5 * (total * depth_p * (1 - depth_p)) ** 0.5
+
+
+@pytest.mark.parametrize("plan", [1, 2, 3, 50, 100_000])
+def test_depth_probabilities_are_the_lengths_of_their_intervals(plan):
+    n, jitter = 3000, 0.3
+    seen = Counter(draw_depth(plan, jitter, (step + 0.5) / n) for step in range(n))
+    assert sum(p for _, p in seen) == pytest.approx(1.0)
+    assert {depth for depth, _ in seen} == set(depth_choices(plan))
+    for (_, p), count in seen.items():
+        assert count / n == pytest.approx(p, abs=2 / n)
+
+
+def test_depth_without_jitter_is_the_plan():
+    assert {draw_depth(50, 0.0, u) for u in (0.0, 0.5, 1 - 2**-53)} == {(50, 1.0)}
+
+
+def test_nothing_to_ask_is_logged_as_such():
+    decision = half().decide(request(), available=["unheard_of"])
+    assert (decision.arms, decision.always, decision.available) == ([], [], ["unheard_of"])
+    only_always = Policy.untrained(Definition(arms=[], always=definition(always=["popular"]).always))
+    assert only_always.decide(request(), available=["popular"]).asked() == {"popular"}
+    assert only_always.probabilities(request(), available=["popular"]) == {}
+
+
+def test_replay_draws_the_logged_decisions_again():
+    logged = [(f"s-{i}", half().decide(request(search_id=f"s-{i}"), available=ARMS)) for i in range(30)]
+    content = Policy.untrained(definition())
+    replayed = Policy(_content(content), seq=9, selector=Replay(logged, floor=0.02))
+    for search, decision in logged:
+        again = replayed.decide(request(search_id=search), available=ARMS)
+        assert [(arm.asked, arm.propensity) for arm in again.arms] == [(arm.asked, arm.propensity) for arm in decision.arms]
+
+
+def _content(policy):
+    return Accumulator(policy.definition).content(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (lambda d, a: (d | {"feature_schema": "old"}, a), CorruptFile, "feature schema 'old'"),
+        (lambda d, a: (d | {"policy": d["policy"] | {"floor": 0.0}}, a), InvalidSetting, "floor"),
+        (lambda d, a: (d, {name: one for name, one in a.items() if name != "mean"}), CorruptFile, "'mean' has shape"),
+        (lambda d, a: (d, a | {"n": ((2,), bytes(16))}), CorruptFile, "'n' has shape"),
+        (lambda d, a: (d, a | {"n": ((4,), np.array([1.0, np.nan, 0, 0]).tobytes())}), CorruptFile, "NaN"),
+    ],
+)
+def test_content_that_makes_no_policy_is_refused(change, error, words):
+    good = _content(Policy.untrained(definition()))
+    with pytest.raises(error, match=words):
+        Policy(Content(*change(dict(good.definition), dict(good.arrays))), seq=1)
+
+
+def test_a_policy_survives_its_canonical_bytes():
+    content = _content(Policy.untrained(definition()))
+    again = Policy(Content.parse(content.canonical()), seq=3)
+    assert again.definition == definition()
+    assert again.decide(request(), available=ARMS) == Policy(content, seq=3).decide(request(), available=ARMS)
+
+
+def test_useless_arms_are_dropped_and_good_ones_kept():
+    """Known truth: `lexical_title` alone earns a click in 30 % of its searches, `dense` nothing, 200 searches an hour."""
+    arms = ("lexical_title", "dense")
+    learning, rng = Accumulator(definition(*arms)), np.random.default_rng(3)
+    policy = Policy(learning.content(0), seq=0)
+    late = Counter()
+    for search in range(1200):
+        decision, tallies = policy.decide(request("halo", search_id=str(search)), available=arms), TallyBatch()
+        for arm in decision.arms:
+            late[arm.name] += arm.asked and search >= 1000
+            if arm.asked:
+                tallies.asked(arm.name, ARM_FEATURES.hash, search // 200, arm.phi)
+                if arm.name == "lexical_title" and rng.random() < 0.3:
+                    tallies.credit(arm.name, ARM_FEATURES.hash, search // 200, arm.phi, 0, 256)
+        learning.add(tallies.take())
+        if search % 10 == 0:
+            policy = Policy(learning.content(), seq=search)
+    assert late["lexical_title"] > 180
+    assert late["dense"] < 20
