@@ -18,6 +18,7 @@ from schemas.entities import Entity
 from schemas.errors import InvalidSetting
 
 FIELDS = ("title", "text", "attributes")
+BOOSTS = {"title": 3.0}  # any other field 1: a word of the title says most (Best Buy clicks: MRR@10 0.623, with 1 everywhere 0.599)
 MAX_WORDS = 32  # of a query; a pasted page of text must not occupy a core
 SPARE = 16  # fetched beyond the depth, so that most ties at the cut are seen in one go
 HEAP = 32_000_000  # bytes that the writer fills before it starts a new segment
@@ -112,12 +113,12 @@ class LexicalIndex:
 
 
 class LexicalRetriever:
-    """BM25 over the boosted fields of an index. `boosts`: field -> factor above 0; left out, every field of the index counts 1."""
+    """BM25 over the boosted fields of an index. `boosts`: field -> factor above 0; left out, all fields of the index by BOOSTS."""
 
     def __init__(self, index: LexicalIndex, *, name: str = "lexical", boosts: Mapping[str, float] | None = None):
         self.name = name
         self._index = index
-        self._boosts = dict(boosts) if boosts is not None else dict.fromkeys(index.fields, 1.0)
+        self._boosts = dict(boosts) if boosts is not None else {field: BOOSTS.get(field, 1.0) for field in index.fields}
         for field, boost in self._boosts.items():
             if field not in index.fields:
                 raise InvalidSetting(f"{name} boosts field {field!r}, the index has {list(index.fields)}; add the field to the index")
