@@ -1,0 +1,45 @@
+# Everything runs from a fresh clone: each target sets up what it needs first. Needs Python 3.11 and make; `make test` also Java 17
+# with Maven, or Docker Compose (for the Kafka broker).
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+.DEFAULT_GOAL := help
+.PHONY: help setup run test faults evaluate bench lint
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+setup: $(INSTALLED) ## everything in .venv, and the broker's jars in var/kafka/libs where Java and Maven are there
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then \
+	  $(BIN)/python -c 'from ops.broker import jars; jars()' || echo 'No jars for the Kafka broker now; the tests that need it will try again.'; \
+	fi
+
+# Again only when pyproject.toml is newer than the last installation.
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Forage needs Python 3.11 or newer: make PYTHON=python3.11 setup")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test]'
+	@touch $@
+
+run: $(INSTALLED) ## the demo: it learns in front of your eyes, in under a minute, without Kafka
+	@$(BIN)/forage demo
+
+lint: $(INSTALLED) ## style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: setup lint ## what a change must pass: style, types, all tests, a real Kafka broker included
+	$(BIN)/pytest
+
+faults: setup ## kills, zombies and broker failures under load: one digest must come out (long)
+	$(BIN)/python tests/faults/run.py
+
+evaluate: $(INSTALLED) ## the closed loop on a dataset folder: make evaluate DATA=folder (long)
+	@test -n '$(DATA)' || { echo 'Which dataset? make evaluate DATA=folder; forage data import writes such a folder.' >&2; exit 2; }
+	$(BIN)/forage evaluate loop '$(DATA)'
+
+bench: setup ## throughput, freshness and decision time (long)
+	$(BIN)/python benchmarks/run.py
