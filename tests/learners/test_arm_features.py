@@ -63,3 +63,11 @@ def test_unheard_of_classes_share_one_place():
 def test_hash_follows_names_and_version():
     assert FeatureSchema().hash == ARM_FEATURES.hash
     assert len({FeatureSchema().hash, FeatureSchema(version=2).hash, FeatureSchema(names=("bias",)).hash}) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "one", "many"), [("a", 128, 0), ("a b", 0, 0), ("a b c", 0, 0), ("a b c d", 0, 128), ("a b c d e", 0, 128)]
+)
+def test_word_counts_follow_the_classes(query, one, many):
+    phi = dict(zip(ARM_FEATURES.names, ARM_FEATURES.phi(request(query), record=0.0, known=0.0), strict=True))
+    assert (phi["one_word"], phi["many_words"]) == (one, many)
