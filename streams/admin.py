@@ -12,12 +12,11 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.errors import PartitionMismatch, Unavailable
 from schemas.topics import INPUTS, TOPICS, Time, Topic, settings
+from streams.clients import Security, connect
 
 # A log must outlive the ids that make a fact count once (24 h) and a day in which nobody looks at a stopped worker.
 MIN_RETENTION_MS = 2 * 86_400_000
 MIN_MESSAGE_BYTES = 1_048_576  # the largest record of ours, with Kafka's overhead
-
-Security = Mapping[str, Any]  # security_protocol, ssl_* and sasl_* settings, passed to kafka-python as they are
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ def _retention_problems(topic: Topic, config: Mapping[str, str]) -> Iterator[str
 def _connected(bootstrap: str, security: Security | None) -> Iterator[Any]:
     """An admin client; Kafka's errors come out as Unavailable."""
     try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap, reconnect_backoff_max_ms=500, bootstrap_timeout_ms=5_000, **(security or {}))
+        admin = connect(KafkaAdminClient, bootstrap, security=security, bootstrap_timeout_ms=5_000)
         try:
             yield admin
         finally:

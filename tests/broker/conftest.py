@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
 
 from ops import broker
 from schemas.topics import Time
@@ -60,3 +62,21 @@ def fresh_topics(bootstrap: str) -> Callable[..., str]:
         return bootstrap
 
     return fresh
+
+
+@pytest.fixture
+def read_all(bootstrap: str) -> Callable[..., list[ConsumerRecord]]:
+    """read_all(topic): every record there is now, partition by partition."""
+
+    def read(topic: str) -> list[ConsumerRecord]:
+        consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, fetch_max_wait_ms=50)
+        parts = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        consumer.assign(parts)
+        consumer.seek_to_beginning(*parts)
+        ends, found = consumer.end_offsets(parts), []
+        while any(consumer.position(part) < ends[part] for part in parts):
+            found += [record for some in consumer.poll(timeout_ms=200).values() for record in some]
+        consumer.close()
+        return sorted(found, key=lambda record: (record.partition, record.offset))
+
+    return read

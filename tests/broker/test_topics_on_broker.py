@@ -1,5 +1,7 @@
 """streams.admin against a real broker."""
 
+import time
+
 import pytest
 from kafka import KafkaAdminClient
 
@@ -43,5 +45,7 @@ def test_partitions_added_behind_our_back_are_found(fresh_topics):
     client = KafkaAdminClient(bootstrap_servers=bootstrap)
     client.create_partitions({"search.actions": 2})
     client.close()
+    while admin.describe_topics(bootstrap, ["search.actions"])[0].partitions == 1:  # the order is carried out a moment later
+        time.sleep(0.02)
     (line,) = admin.check_topics(bootstrap)
     assert line.startswith("partition counts differ (search.impressions 1, search.actions 2,")
