@@ -51,9 +51,9 @@ class Base:
         if any(part.size and part.min() < 0 for part in (columns.counts, columns.place, columns.clients)):
             raise CorruptFile("memory columns hold a negative count, source or day, or a client of 64 bits; write the snapshot again")
         order = np.argsort(columns.query.codes, kind="stable")
-        codes, first = np.unique(columns.query.codes[order], return_index=True)
-        ends = [*first[1:].tolist(), rows]
-        starts = {columns.query.values[code]: (a, b) for code, a, b in zip(codes.tolist(), first.tolist(), ends, strict=True)}
+        codes, first, many = np.unique(columns.query.codes[order], return_index=True, return_counts=True)
+        spans = zip(codes.tolist(), first.tolist(), many.tolist(), strict=True)
+        starts = {columns.query.values[code]: (start, start + count) for code, start, count in spans}
         return cls(columns, order, starts, int(columns.place[:, 1].max()) if rows else 0)
 
     def __len__(self) -> int:

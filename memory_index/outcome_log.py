@@ -12,13 +12,12 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from memory_index.durable import write_then_rename
-from schemas.codec import encode, explain
+from schemas.codec import encode
 from schemas.errors import CorruptFile
 from schemas.outcomes import Amendment, Conclusion, Outcome
 
 _SCHEMA = pa.schema([("id", pa.string()), ("type", pa.string()), ("time", pa.int64()), ("client", pa.string()), ("body", pa.binary())])
 _CONCLUSION: TypeAdapter[Outcome | Amendment] = TypeAdapter(Conclusion)  # not the codec's: its bound is for messages, pages add up
-_SPAN = 20_000  # conclusions in memory at once while reading, about 200 MB with pages of 10 KB
 _REMEDY = "move the file away and write its conclusions again from the topic search.outcomes or a backup"
 
 
@@ -48,12 +47,15 @@ class OutcomeLog:
         write_then_rename(path, partial(pq.write_table, table, compression="zstd", write_page_checksum=True))
         return path
 
-    def read(self) -> Iterator[Outcome | Amendment]:
-        """All conclusions by id ascending, each once, of the files that are there now. Raises CorruptFile naming a damaged file."""
+    def read(self, *, at_once: int = 20_000) -> Iterator[Outcome | Amendment]:
+        """All conclusions by id ascending, each once, of the files that are there now. Raises CorruptFile naming a damaged file.
+
+        `at_once` bounds what is in memory: 20,000 conclusions of 10 KB are 200 MB. Every file is opened once for each such span.
+        """
         files = sorted(self.folder.glob("*.parquet"))
         ids = sorted({name for path in files for name in _rows(path, ["id"])["id"].to_pylist()})
-        for start in range(0, len(ids), _SPAN):
-            span = ids[start : start + _SPAN]
+        for start in range(0, len(ids), at_once):
+            span = ids[start : start + at_once]
             bodies: dict[str, tuple[Path, bytes]] = {}
             for path in files:
                 for name, body in _between(path, span[0], span[-1]):
@@ -84,7 +86,7 @@ def _parsed(name: str, path: Path, body: bytes) -> Outcome | Amendment:
     try:
         found = _CONCLUSION.validate_json(body)
     except ValidationError as error:
-        raise CorruptFile(f"{path}, id {name}: {'; '.join(explain(error))}; {_REMEDY}") from None
+        raise CorruptFile(f"{path}, id {name}: {error.errors(include_url=False)[0]['msg']}; {_REMEDY}") from None
     if identity(found) != name:
         raise CorruptFile(f"{path}: the row of id {name} holds {identity(found)}; {_REMEDY}")
     return found
