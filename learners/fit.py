@@ -47,17 +47,23 @@ class _Days:
     def add(self, day: int, sums: NDArray[np.int64]) -> None:
         have = self._sums.get(day)
         if have is None:
-            self._sums[day], self._matrix = sums.copy(), None
-            return
+            self._sums[day] = have = np.zeros(self._size, dtype=np.int64)
+            self._matrix = None
         have += sums
-        if self._matrix is not None:
+        if not have.any():  # a day that was taken back (erased, folded elsewhere) leaves no trace, not even in rounding
+            del self._sums[day]
+            self._matrix = None
+        elif self._matrix is not None:
             self._matrix[np.searchsorted(self._days, day)] = have
 
     def weighted(self, newest_day: int, half_life_days: float) -> NDArray[np.float64]:
         """sum_day 2^(-age / half life) * sums; days are in order, so the order of arrival rounds nothing."""
         if self._matrix is None:
             days = sorted(self._sums)
-            self._days, self._matrix = np.array(days, dtype=np.float64), np.array([self._sums[day] for day in days], dtype=np.float64)
+            self._days, self._matrix = (
+                np.array(days, dtype=np.float64),
+                np.array([self._sums[day] for day in days], dtype=np.float64).reshape(-1, self._size),
+            )
         weights: NDArray[np.float64] = np.exp2(np.minimum(0.0, self._days - newest_day) / half_life_days)
         return weights @ self._matrix
 

@@ -85,6 +85,17 @@ def test_order_batches_folding_and_increments_change_no_byte(searches, random, p
     assert fit(definition(), total, NEWEST).canonical() == whole.canonical()
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(search, max_size=12), st.lists(search, max_size=6))
+def test_what_is_taken_back_leaves_no_trace(searches, erased):
+    every = Accumulator(definition())
+    every.add(batch(searches))
+    every.add(batch(erased))
+    every.content(NEWEST)
+    every.add({key: -sums for key, sums in batch(erased).items()})
+    assert every.content(NEWEST).canonical() == fit(definition(), batch(searches), NEWEST).canonical()
+
+
 def test_other_feature_schemas_and_unknown_arms_are_left_alone():
     phi = [256] + [0] * (D - 1)
     foreign = {("arm", "dense", "another-schema", 5): next(iter(batch([("dense", 5, phi, 256, "1", 0, 0)]).values()))}
