@@ -41,12 +41,14 @@ class SavedId(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A message for an output topic. `partition` is where it goes: the source partition, or the right one of a forward."""
+    """A message for an output topic. `partition` is where it goes: the source partition, or the right one of a forward. `time` is the
+    record time (ms) it belongs to, for topics that keep their senders' times."""
 
     topic: str
     partition: int
     key: str
     value: bytes
+    time: int
 
 
 @dataclass

@@ -57,7 +57,7 @@ class Out:
             final_id=search.final_id, search_id=search.search_id, time=search.t0, closed=close, pages=shown, actions=acted,
             rewards=rules.reward(acted), off_page=sum(action.entity_id not in entities for action in acted), client=f"{search.client:016x}",
         )  # fmt: skip
-        self._send("final", search.final_id, encode(outcome))
+        self._send("final", search.final_id, encode(outcome), close)
         for (time, _), page, fit in zip(pages, decoded, fits, strict=True):
             if not fit:
                 self.amendment(search, page, time)
@@ -70,7 +70,7 @@ class Out:
         name = f"page {event.page}" if isinstance(event, Impression) else f"action {event.action_id}"
         id_ = digest("amendment", search.search_id, search.ts, name)
         message = Amendment.model_construct(amendment_id=id_, final_id=search.final_id, time=time, event=event)
-        self._send("amendment", id_, encode(message))
+        self._send("amendment", id_, encode(message), time)
 
     def quarantine(self, topic: Input, value: bytes, time: int, reason: Reason, error: str) -> None:
         """The original bytes and why they do not count. A repeat has the same id (topic, reason, bytes) and is dropped."""
@@ -85,14 +85,14 @@ class Out:
         message = Quarantined(quarantine_id=id_, topic=TOPIC_NAMES[topic], time=time, reason=reason, error=text, value=kept)
         self.changes.sets.setdefault(reason, SetHash()).add(id_)
         self.changes.counters[f"quarantined_{reason}"] += 1
-        self.changes.outgoing.append(Outgoing(QUARANTINE.name, self.partition, id_, encode(message)))
+        self.changes.outgoing.append(Outgoing(QUARANTINE.name, self.partition, id_, encode(message), time))
 
-    def forward(self, topic: Input, partition: int, key: str, value: bytes) -> None:
+    def forward(self, topic: Input, partition: int, key: str, value: bytes, time: int) -> None:
         """A record on the wrong partition goes to the right one."""
         self.changes.counters["misrouted"] += 1
-        self.changes.outgoing.append(Outgoing(TOPIC_NAMES[topic], partition, key, value))
+        self.changes.outgoing.append(Outgoing(TOPIC_NAMES[topic], partition, key, value, time))
 
-    def _send(self, kind: str, id_: str, value: bytes) -> None:
+    def _send(self, kind: str, id_: str, value: bytes, time: int) -> None:
         self.changes.sets.setdefault(kind, SetHash()).add(digest(value))
         self.changes.counters[kind] += 1
-        self.changes.outgoing.append(Outgoing(OUTCOMES.name, self.partition, id_, value))
+        self.changes.outgoing.append(Outgoing(OUTCOMES.name, self.partition, id_, value, time))

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from memory_index import shares
 from memory_index.store import Store
-from schemas.errors import PartitionMismatch
+from learners.tallies import Tallies
+from schemas.errors import PartitionMismatch, StaleLog
 from schemas.rows import MemoryKey, TallyKey
 from streams.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SavedId, SetHash
 from streams.join import Rules
@@ -18,7 +19,7 @@ from streams.share import Share
 KEEP_SENT = 10 * 60_000  # ms that sent messages are kept, so that an owner that takes over can send them again
 _IDS = pa.schema([("bucket", pa.int64()), ("id", pa.binary()), ("content", pa.int64())])
 _EVENTS = pa.schema([("search_id", pa.string()), ("topic", pa.string()), ("time", pa.int64()), ("value", pa.binary())])
-_OUTBOX = pa.schema([("topic", pa.string()), ("partition", pa.int64()), ("key", pa.string()), ("value", pa.binary())])
+_OUTBOX = pa.schema([("topic", pa.string()), ("partition", pa.int64()), ("key", pa.string()), ("value", pa.binary()), ("time", pa.int64())])
 _SETS = pa.schema([("name", pa.string()), ("count", pa.int64()), ("total", pa.string())])
 _APPLIED = pa.schema([("topic", pa.string()), ("next", pa.int64()), ("time", pa.int64())])
 
@@ -85,17 +86,29 @@ class PartitionStore:
             raise
 
     def begin_epoch(self, at_least: int) -> int:
-        """Start owning: an epoch above every earlier one, here and in the state store, before anything is sent."""
-        epoch = 1 + max(self.epoch, at_least)
+        """Start owning, before anything is sent: an epoch above every earlier one here, and not below `at_least`."""
+        epoch = max(1 + self.epoch, at_least)
         self._store.append({}, [("DELETE FROM epoch", []), ("INSERT INTO epoch VALUES (?)", [epoch])])
         self.epoch = epoch
         return epoch
+
+    def check_topics(self, ids: Mapping[str, str]) -> None:
+        """Offsets belong to topics by id: refuse a topic that was deleted and made again. Raises StaleLog."""
+        known = self.topic_ids()
+        for topic in sorted(known.keys() & ids.keys()):
+            if known[topic] != ids[topic]:
+                raise StaleLog(
+                    f"{topic} was made anew since {self.path} was written (id {known[topic]}, now {ids[topic]}); "
+                    "move the folder away to start anew with the new topic, or point the worker at the old cluster"
+                )
+        new = [(topic, ids[topic]) for topic in sorted(ids.keys() - known.keys())]
+        self._store.append({}, [("INSERT INTO topic_ids VALUES (?, ?)", list(row)) for row in new])
 
     # -- outbox -----------------------------------------------------------------------------------------------------------
 
     def outbox(self, after: int, limit: int = 1_000_000) -> list[tuple[int, Outgoing]]:
         """Messages of transactions after seq `after`, in order, with their seq."""
-        sql = "SELECT seq, topic, partition, key, value FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
+        sql = "SELECT seq, topic, partition, key, value, time FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
         return [(row[0], Outgoing(*row[1:])) for row in self._rows(sql, [after, limit])]
 
     def changed(self, after: int) -> tuple[list[MemoryKey], list[TallyKey]]:
@@ -119,7 +132,7 @@ class PartitionStore:
         """Added-up memory rows (memory_index.shares.MEMORY_SCHEMA), all or those of `keys`."""
         return shares.memory_rows(self._store, keys)
 
-    def tally_rows(self, keys: Sequence[TallyKey] | None = None) -> Mapping[TallyKey, object]:
+    def tally_rows(self, keys: Sequence[TallyKey] | None = None) -> Tallies:
         """Added-up tallies, all or those of `keys`."""
         return shares.tally_rows(self._store, keys)
 
@@ -155,8 +168,18 @@ class PartitionStore:
         ])  # fmt: skip
         self._store.checkpoint()
 
+    def topic_ids(self) -> dict[str, str]:
+        """Ids of the topics that the offsets belong to."""
+        return dict(self._rows("SELECT topic, id FROM topic_ids"))
+
     def close(self) -> None:
         self._store.close()
+
+    def __enter__(self) -> "PartitionStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _applied(self) -> list[tuple[Input, tuple[int, int]]]:
         return [(topic, (next_, time)) for topic, next_, time in self._rows("SELECT topic, next, time FROM applied")]

@@ -81,7 +81,7 @@ class EmbeddedDriver:
     def _apply(self, p: int, changes: Changes) -> None:
         for out in changes.outgoing:
             if out.topic in _TOPICS:  # a forward: the record goes to its right partition, at the time of its new place
-                self._append(_TOPICS[out.topic], out.partition, self.kernels[p].clock.times[_TOPICS[out.topic]], out.value)
+                self._append(_TOPICS[out.topic], out.partition, out.time, out.value)
         if self._stores:
             self.log.commit()  # forwards are in the log before the store says that their originals were applied
             self._stores[p].commit(changes)

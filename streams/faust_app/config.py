@@ -1,0 +1,21 @@
+"""What a stream worker is told: read once at the edge, then frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from streams.join import Rules
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """`folder` holds the partitions' files. `state_store` is a URL or folder for checkpoints, None for none. `instance` is the name of
+    this worker's slot: a restart under the same name gets its partitions back at once."""
+
+    bootstrap: str
+    folder: Path
+    rules: Rules
+    group: str = "forage"
+    state_store: str | None = None
+    instance: str | None = None
+    security: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,125 @@
+"""One owned partition: its store, its kernel, and what of it has still to be sent. It has no clock: `now` is wall ms, for sending only."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from memory_index import shares
+from schemas.codec import encode
+from schemas.rows import MemoryKey, TallyKey, TallyRow
+from schemas.topics import MEMORY, SHARES
+from streams.changes import Changes, Input, Outgoing, Record
+from streams.join import Rules
+from streams.partition_store import PartitionStore
+
+SHOWN_EVERY = 5_000  # ms: a row that was only shown is sent at most this often; a row with a new action at once
+TALLIES_EVERY = 500  # ms: arms change with every batch; policies need them about this often
+ROWS_AT_ONCE = 20_000  # rows read from the store for one round of sending
+
+K = TypeVar("K")
+
+
+class _Due(NamedTuple):
+    """A changed row: the first transaction that it has to be sent for, and when."""
+
+    seq: int
+    at: int
+
+
+class Owner:
+    """Applies records in transactions and keeps the outbox. One thread; `partition` is that of both inputs and of all outputs."""
+
+    def __init__(self, store: PartitionStore, rules: Rules, *, now: int) -> None:
+        """Begins an epoch; what was sent in the last minutes, by whomever, is queued to be sent again."""
+        self.store, self.rules, self.partition = store, rules, store.partition
+        store.begin_epoch(at_least=now // 1_000)  # wall seconds: above any owner that kept its epoch on another disk
+        self.kernel = store.kernel(rules)
+        self.counters: Counter[str] = Counter()
+        self._outbox: list[tuple[int, Outgoing]] = []
+        self._memory: dict[MemoryKey, _Due] = {}
+        self._tallies: dict[TallyKey, _Due] = {}
+        self._taken_up_to = self._marked = store.resend_from(now)
+        self.resend(now)
+
+    @property
+    def next(self) -> dict[Input, int]:
+        return self.kernel.next
+
+    @property
+    def unsent(self) -> int:
+        """Messages and rows that wait to be sent."""
+        return len(self._outbox) + len(self._memory) + len(self._tallies)
+
+    def apply(self, records: Sequence[Record], now: int) -> Changes:
+        """One transaction. After any error the owner must be thrown away and opened again: the kernel is ahead of the store then."""
+        changes = self.kernel.apply(records)
+        self.store.commit(changes)
+        self.counters.update(changes.counters)
+        seq = self.store.seq
+        self._outbox.extend((seq, out) for out in changes.outgoing)
+        for key in changes.memory:
+            self._due(self._memory, key, seq, now if key in changes.acted else now + SHOWN_EVERY)
+        for tally in changes.tallies:
+            self._due(self._tallies, tally, seq, now + TALLIES_EVERY)
+        return changes
+
+    def resend(self, now: int) -> None:
+        """Queue everything of the last minutes again: a zombie's late send must not stay the newest under a compacted key."""
+        since = self.store.resend_from(now)
+        self._outbox = self.store.outbox(since)
+        memory, tallies = self.store.changed(since)
+        for key in memory:
+            self._due(self._memory, key, since + 1, now)
+        for tally in tallies:
+            self._due(self._tallies, tally, since + 1, now)
+
+    def take(self, now: int) -> Iterator[Outgoing]:
+        """What is due to be sent, in order; rows with their values as of now. Ends with `sent` once the broker has acknowledged it all."""
+        outbox, self._outbox = self._outbox, []
+        yield from (out for _, out in outbox)
+        memory = _pop_due(self._memory, now, ROWS_AT_ONCE)
+        for row in shares.as_rows(self.store.memory_rows(memory)) if memory else ():
+            yield Outgoing(MEMORY.name, self.partition, row_key(row.query_key, row.segment, row.entity_id, row.day), encode(row), now)
+        tallies = _pop_due(self._tallies, now, ROWS_AT_ONCE)
+        for (kind, arm, context, hour), sums in self.store.tally_rows(tallies).items() if tallies else ():
+            value = TallyRow.model_construct(
+                kind="arm" if kind == "arm" else "draw", arm=arm, context=context, hour=hour, sums=sums.tolist()
+            )
+            yield Outgoing(SHARES.name, self.partition, row_key(kind, arm, context, hour), encode(value), now)
+        self._taken_up_to = self.store.seq
+
+    def source(self) -> bytes:
+        """The header `src` of every message: partition, epoch, seq."""
+        return b"%d:%d:%d" % (self.partition, self.store.epoch, self.store.seq)
+
+    def sent(self, now: int) -> None:
+        """All that `take` gave has been acknowledged: note up to which transaction nothing is left to send."""
+        waiting = [due.seq for dues in (self._memory, self._tallies) for due in dues.values()] + [seq for seq, _ in self._outbox[:1]]
+        mark = min(min(waiting, default=self._taken_up_to + 1) - 1, self._taken_up_to)
+        if mark > self._marked:
+            self._marked = mark
+            self.store.mark_sent(mark, now)
+
+    def compact(self, now: int) -> None:
+        self.store.compact(self.rules, now)
+
+    def close(self) -> None:
+        self.store.close()
+
+    @staticmethod
+    def _due(dues: dict[K, _Due], key: K, seq: int, at: int) -> None:
+        old = dues.get(key)
+        dues[key] = _Due(seq, at) if old is None else _Due(old.seq, min(old.at, at))
+
+
+def _pop_due(dues: dict[K, _Due], now: int, limit: int) -> list[K]:
+    ready = [key for key, due in dues.items() if due.at <= now][:limit]
+    for key in ready:
+        del dues[key]
+    return ready
+
+
+def row_key(*parts: str | int) -> str:
+    """Key of a row on a compacted topic: a JSON array."""
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,123 @@
+"""The partitions that this worker owns now: opened when they are assigned, closed when they are revoked."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from schemas.errors import StaleLog, Unavailable
+from schemas.topics import ACTIONS, IMPRESSIONS
+from streams.changes import Input
+from streams.faust_app.config import WorkerConfig
+from streams.faust_app.owner import Owner
+from streams.partition_store import PartitionStore
+from streams.state_store import Checkpoint, StateStore
+
+log = logging.getLogger(__name__)
+LOCK_TRIES, LOCK_WAIT = 300, 0.2  # a zombie holds its files until it wakes and sees that it was put out of the group
+TOPIC_OF: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
+Starts = Callable[[int], Mapping[Input, int]]  # first offset of each input that the log still has
+
+
+class Owners(Mapping[int, Owner]):
+    """Owners by partition number."""
+
+    def __init__(self, config: WorkerConfig, *, partitions: int, topic_ids: Mapping[str, str], starts: Starts) -> None:
+        self._config, self._partitions, self._topic_ids, self._starts = config, partitions, topic_ids, starts
+        self._state = StateStore.at(config.state_store) if config.state_store else None
+        self._owned: dict[int, Owner] = {}
+        self._fresh: dict[int, float] = {}
+        config.folder.mkdir(parents=True, exist_ok=True)
+
+    def __getitem__(self, partition: int) -> Owner:
+        return self._owned[partition]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._owned)
+
+    def __len__(self) -> int:
+        return len(self._owned)
+
+    async def own(self, partitions: set[int]) -> None:
+        """Own exactly these."""
+        self.release(set(self._owned) - partitions)
+        for partition in sorted(partitions - set(self._owned)):
+            self._owned[partition] = await self._open(partition)
+            self._fresh[partition] = time.monotonic()
+
+    def release(self, partitions: set[int]) -> None:
+        """Close those of these that are owned."""
+        for partition in partitions & set(self._owned):
+            self._owned.pop(partition).close()
+            log.info("partition %d released", partition)
+
+    def resend_taken_over(self, after: float) -> None:
+        """Once, `after` seconds after opening: what was sent before is sent again, over what a zombie may have sent since."""
+        for partition, opened in list(self._fresh.items()):
+            if time.monotonic() - opened > after:
+                del self._fresh[partition]
+                if partition in self._owned:
+                    self._owned[partition].resend(_now())
+
+    def checkpoint(self) -> None:
+        """Compact every store, and copy it to the state store."""
+        for owner in self._owned.values():
+            owner.compact(_now())
+            if self._state is not None:
+                self._state.write(owner.store.path, _about(owner, self._config.instance or "worker"))
+
+    async def _open(self, partition: int) -> Owner:
+        path = self._config.folder / f"partition-{partition}.duckdb"
+        started = time.monotonic()
+        for tries in range(LOCK_TRIES):
+            try:
+                if self._state is not None:
+                    self._fetch(path, partition)
+                store = PartitionStore.open(path, partition, self._partitions)
+                break
+            except Unavailable:  # the old owner still holds the file: wait, never share
+                if tries == LOCK_TRIES - 1:
+                    raise
+                await asyncio.sleep(LOCK_WAIT)
+        try:
+            store.check_topics(self._topic_ids)
+            _check_reach(store, self._starts(partition))
+            owner = Owner(store, self._config.rules, now=_now())
+        except BaseException:
+            store.close()
+            raise
+        log.info("partition %d owned: epoch %d, next %s, %.1f s", partition, store.epoch, owner.next, time.monotonic() - started)
+        return owner
+
+    def _fetch(self, path: Path, partition: int) -> None:
+        """Take the newest checkpoint if it is ahead of the local file. Any valid one is right for its offsets."""
+        assert self._state is not None
+        best = self._state.best(partition, self._topic_ids)
+        if best is None:
+            return
+        local = -1
+        if path.exists():
+            with PartitionStore.open(path, partition, self._partitions) as store:
+                local = sum(store.next_offsets().values())
+        if sum(best.next.values()) > local:
+            self._state.fetch(best, path)
+            log.info("partition %d: took checkpoint %s", partition, best.name)
+
+
+def _check_reach(store: PartitionStore, starts: Mapping[Input, int]) -> None:
+    for topic, needed in store.next_offsets().items():
+        if starts[topic] > needed:
+            raise StaleLog(
+                f"{TOPIC_OF[topic]}-{store.partition} starts at offset {starts[topic]}, this state needs {needed}: records in between were "
+                "deleted. Restore a newer checkpoint of the partition, or move the folder away to start from what the log still has"
+            )
+
+
+def _about(owner: Owner, name: str) -> Checkpoint:
+    store = owner.store
+    return Checkpoint(store.partition, store.epoch, owner.next, name, store.topic_ids())
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,88 @@
+"""Sends the outboxes of the owned partitions to their topics, batch by batch, and notes what the broker acknowledged."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from schemas.topics import ACTIONS, IMPRESSIONS
+from streams.changes import Outgoing
+from streams.faust_app.owner import Owner
+
+log = logging.getLogger(__name__)
+BATCH_BYTES = 512 * 1024
+RETRY = 0.5  # seconds between tries while the broker does not take what we send
+
+
+class Sender:
+    """`send` sends what an owner has ready. An unacknowledged round is sent again whole: readers drop repeats by id and by (epoch, seq)."""
+
+    def __init__(self, bootstrap: str) -> None:
+        # Not idempotent: a broker's refusal of one batch must not silence the client for good. Order within a partition is kept, since
+        # the client has one batch of a partition in flight. lz4: gzip's default level would cost more than everything else together.
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap, acks="all", enable_idempotence=False, compression_type="lz4", linger_ms=0,
+            max_batch_size=BATCH_BYTES, max_request_size=1_048_576, request_timeout_ms=10_000, retry_backoff_ms=200,
+        )  # fmt: skip
+
+    async def __aenter__(self) -> "Sender":
+        await self._producer.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._producer.stop()
+
+    async def send(self, owner: Owner) -> int:
+        """Send what is due; returns how many messages were acknowledged. Raises nothing: while the broker is away it goes on trying."""
+        out = list(owner.take(_now()))
+        source = owner.source()
+        while not await self._sent(out, source):
+            await asyncio.sleep(RETRY)
+        owner.sent(_now())
+        return len(out)
+
+    async def tick(self, partition: int, value: bytes) -> None:
+        """Tell both inputs of a partition that time has passed; a tick that is lost is followed by another."""
+        for topic in (IMPRESSIONS.name, ACTIONS.name):
+            try:
+                await self._producer.send(topic, value=value, partition=partition)
+            except KafkaError as error:
+                log.warning("tick of %s-%d was not sent: %s", topic, partition, error)
+
+    async def _sent(self, out: Iterable[Outgoing], source: bytes) -> bool:
+        lanes: dict[tuple[str, int], list[Outgoing]] = {}
+        for message in out:
+            lanes.setdefault((message.topic, message.partition), []).append(message)
+        try:
+            futures = [await self._lane(topic, partition, lane, source) for (topic, partition), lane in lanes.items()]
+            await asyncio.gather(*(future for some in futures for future in some))
+        except KafkaError as error:
+            log.warning("the broker did not take an outbox of %d messages (%s); trying again", len(lanes), error)
+            return False
+        return True
+
+    async def _lane(self, topic: str, partition: int, lane: list[Outgoing], source: bytes) -> list[asyncio.Future[object]]:
+        futures, at = [], 0
+        while at < len(lane):
+            batch = self._producer.create_batch()
+            first = at
+            while at < len(lane) and _append(batch, lane[at], source):
+                at += 1
+            if at == first:
+                raise ValueError(f"a message for {topic} of {len(lane[at].value)} bytes does not fit {BATCH_BYTES}")
+            futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+        return futures
+
+
+def _append(batch: object, message: Outgoing, source: bytes) -> bool:
+    return (
+        batch.append(key=message.key.encode(), value=message.value, timestamp=message.time, headers=[("src", source)])  # type: ignore[attr-defined]
+        is not None
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,159 @@
+"""The stream worker: Faust assigns partitions and fetches; owners apply in transactions; a sender empties their outboxes."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import time
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import TP
+from kafka import KafkaConsumer, TopicPartition
+
+from schemas.codec import encode
+from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, Unavailable
+from schemas.events import Tick
+from schemas.topics import ACTIONS, IMPRESSIONS
+from streams.admin import describe_topics
+from streams.changes import Input, Record
+from streams.faust_app.config import WorkerConfig
+from streams.faust_app.consumer import INPUT_OF, install
+from streams.faust_app.owner import Owner
+from streams.faust_app.owners import Owners
+from streams.faust_app.sender import Sender
+
+log = logging.getLogger(__name__)
+TAKE, WITHIN = 64, 0.02  # fetches in one transaction, and the longest time (s) that a fetch waits for company
+FETCH_BYTES = 256 * 1024  # so that at most TAKE * FETCH_BYTES = 16 MB wait undecoded
+TICK_EVERY, CHECKPOINT_EVERY, SEND_EVERY = 10.0, 120.0, 0.1  # s
+SESSION = 6  # s: the smallest that a broker allows by default; a dead worker's partitions are idle for so long
+UNSENT = 200_000  # messages and rows: above, applying waits for the sender
+INPUTS = (IMPRESSIONS.name, ACTIONS.name)
+
+
+def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.App:
+    """The Faust application of one worker. `ticks`: whether the inputs have the broker's time, so that time is ours to pass."""
+    install()
+    app = faust.App(
+        config.group, broker=f"kafka://{config.bootstrap}", datadir=str(config.folder / "faust"), loghandlers=[], web_enabled=False,
+        topic_allow_declare=False, topic_disable_leader=True,  # topics are made beforehand, with the settings they need
+        agent_supervisor="mode.CrashingSupervisor",  # an error ends the process; the next one reads from the store
+        consumer_auto_offset_reset="earliest", stream_wait_empty=False,  # nothing depends on a last commit
+        broker_session_timeout=SESSION, broker_heartbeat_interval=1, broker_commit_interval=1, broker_request_timeout=10,
+        stream_buffer_maxsize=TAKE, consumer_max_fetch_size=FETCH_BYTES, table_standby_replicas=0, consumer_metadata_max_age_ms=10_000,
+        consumer_group_instance_id=config.instance,
+    )  # fmt: skip
+    app.owners = owners
+    wake = asyncio.Event()
+    raw = {"key_serializer": "raw", "value_serializer": "raw", "key_type": bytes, "value_type": bytes}
+
+    async def apply(stream: Any) -> None:
+        stream = stream.noack()
+        async for batch in stream.noack_take(TAKE, WITHIN):
+            by_partition: dict[int, list[Any]] = defaultdict(list)
+            for event in batch:
+                by_partition[event.message.tp.partition].append(event)
+            for partition, events in by_partition.items():
+                if (owner := owners.get(partition)) is not None:  # else it was taken away: its new owner reads these
+                    _apply(owner, events)
+                for event in events:
+                    await stream.ack(event)  # only frees Faust's bookkeeping
+            wake.set()
+            while sum(owner.unsent for owner in owners.values()) > UNSENT:
+                await asyncio.sleep(SEND_EVERY)
+
+    app.agent(app.topic(*INPUTS, allow_empty=True, **raw), name="apply", concurrency=1)(apply)
+
+    async def close_revoked(app: Any, revoked: set[TP], **_: Any) -> None:  # sent after Faust has stopped the flow
+        owners.release({tp.partition for tp in revoked})
+
+    app.on_partitions_revoked.connect(close_revoked)
+
+    async def send() -> None:
+        async with Sender(config.bootstrap) as sender:
+            ticked = time.monotonic()
+            while not app.should_stop:
+                for owner in list(owners.values()):
+                    await sender.send(owner)
+                if ticks and time.monotonic() - ticked > TICK_EVERY:
+                    ticked = time.monotonic()
+                    for partition in list(owners):
+                        await sender.tick(partition, encode(Tick()))
+                wake.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), SEND_EVERY)
+
+    app.task(send)
+
+    async def checkpoint() -> None:
+        owners.checkpoint()
+
+    app.timer(CHECKPOINT_EVERY)(checkpoint)
+
+    async def resend() -> None:
+        owners.resend_taken_over(2 * SESSION)
+
+    app.timer(SESSION)(resend)
+    return app
+
+
+def _apply(owner: Owner, events: list[Any]) -> None:
+    records = [
+        Record(INPUT_OF[event.message.topic], fetched.offset, fetched.timestamp, fetched.value)
+        for event in events
+        for fetched in event.message.records
+    ]
+    before = dict(owner.next)
+    owner.apply(records, time.time_ns() // 1_000_000)
+    log.info("applied %d: %s to %s at %.3f", owner.partition, list(before.values()), list(owner.next.values()), time.time())
+
+
+def run(config: WorkerConfig) -> int:
+    """Work until SIGTERM or SIGINT. Raises ForageError when this worker may not start; one that may not go on ends with its error."""
+    if config.security:
+        raise InvalidSetting("the stream worker speaks plain Kafka only so far; leave security settings out, use a loopback listener")
+    states = {state.name: state for state in describe_topics(config.bootstrap, INPUTS)}
+    if missing := [name for name in INPUTS if name not in states]:
+        raise NotFound(f"topics {missing} do not exist at {config.bootstrap}; make them with `forage topics create`")
+    counts = {name: states[name].partitions for name in INPUTS}
+    if len(set(counts.values())) > 1:
+        raise PartitionMismatch(f"the inputs have different partition counts ({counts}); make the empty one again like the other")
+    clocks = {states[name].config.get("message.timestamp.type") for name in INPUTS}
+    slot = hold_slot(config.folder, config.instance)
+    reader = KafkaConsumer(bootstrap_servers=config.bootstrap, reconnect_backoff_max_ms=500)
+    owners = Owners(
+        config, partitions=counts[IMPRESSIONS.name], topic_ids={name: states[name].topic_id for name in INPUTS},
+        starts=lambda partition: first_offsets(reader, partition),
+    )  # fmt: skip
+    try:
+        app = create_app(config, owners, ticks=clocks == {"LogAppendTime"})
+        app.Worker(loglevel="INFO", redirect_stdouts=False, quiet=True).execute_from_commandline()
+    except SystemExit as done:
+        return int(done.code or 0)
+    finally:
+        owners.release(set(owners))
+        reader.close()
+        os.close(slot)
+    return 0
+
+
+def first_offsets(reader: Any, partition: int) -> dict[Input, int]:
+    """The first offset of each input that the log still has."""
+    wanted = {TopicPartition(topic, partition): input_ for topic, input_ in INPUT_OF.items()}
+    return {wanted[tp]: offset for tp, offset in reader.beginning_offsets(list(wanted)).items()}
+
+
+def hold_slot(folder: Path, instance: str | None) -> int:
+    """Lock the name of a slot on this host: two members of one name would steal the group from each other about every second."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / f"slot-{instance or os.getpid()}.lock", os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise Unavailable(f"a worker named {instance} runs already on {folder}; stop it, or give this one another --instance") from None
+    return handle

@@ -1,0 +1,130 @@
+"""Checkpoints of partitions under a URL (a folder, or S3 through pyarrow.fs), so that a worker with an empty disk can take one over.
+
+A checkpoint is a copy of the partition's file; its manifest is written after it, once, and names its size and sha256.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from pyarrow import fs
+
+from schemas.errors import CorruptFile, Unavailable
+from streams.changes import INPUTS, Input
+
+KEEP = 3  # checkpoints of a partition
+CHUNK = 1 << 20
+_NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(.+)\.json")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint is of: offsets not applied yet, by input, under topics with these ids; the owner's epoch and name."""
+
+    partition: int
+    epoch: int
+    next: Mapping[Input, int]
+    owner: str
+    topic_ids: Mapping[str, str]
+    size: int = 0
+    sha256: str = ""
+
+    @property
+    def name(self) -> str:
+        """EPOCH-OFFSETS-OWNER, zero-padded so that names sort."""
+        offsets = "-".join(f"{self.next[topic]:015d}" for topic in INPUTS)
+        return f"{self.epoch:012d}-{offsets}-{re.sub(r'[^A-Za-z0-9_.]', '_', self.owner)}"
+
+
+class StateStore:
+    """Folder `partition-N` under the root for each partition."""
+
+    def __init__(self, files: fs.FileSystem, root: str) -> None:
+        self._files, self._root = files, root.rstrip("/")
+
+    @classmethod
+    def at(cls, url: str) -> "StateStore":
+        """The store of a URL or local folder. Raises Unavailable."""
+        try:
+            files, root = fs.FileSystem.from_uri(url if "://" in url else Path(url).absolute().as_uri())
+            files.create_dir(root, recursive=True)
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"state store {url} cannot be used ({error}); give a folder or an s3:// URL that this worker may write"
+            ) from None
+        return cls(files, root)
+
+    def write(self, path: Path, about: Checkpoint) -> str:
+        """Copy a partition's file (right after its own checkpoint: no WAL) and then write the manifest. Returns the name."""
+        folder = self._folder(about.partition)
+        self._files.create_dir(folder, recursive=True)
+        hasher, size = sha256(), 0
+        with path.open("rb") as source, self._files.open_output_stream(f"{folder}/{about.name}.duckdb") as target:
+            while chunk := source.read(CHUNK):
+                hasher.update(chunk)
+                size += len(chunk)
+                target.write(chunk)
+        manifest = {**_plain(about), "size": size, "sha256": hasher.hexdigest()}
+        with self._files.open_output_stream(f"{folder}/{about.name}.json") as target:
+            target.write(json.dumps(manifest, sort_keys=True).encode())
+        for old in self._names(about.partition)[:-KEEP]:
+            for end in (".json", ".duckdb"):  # the manifest first: a file without one is no checkpoint
+                self._delete(f"{folder}/{old}{end}")
+        return about.name
+
+    def best(self, partition: int, topic_ids: Mapping[str, str]) -> Checkpoint | None:
+        """The checkpoint of these topics with the highest offsets; a damaged or foreign manifest is passed over."""
+        found = [self._read(partition, name) for name in self._names(partition)]
+        fit = [one for one in found if one is not None and all(one.topic_ids.get(t) == topic_ids[t] for t in topic_ids)]
+        return max(fit, key=lambda one: (sum(one.next.values()), one.epoch), default=None)
+
+    def fetch(self, checkpoint: Checkpoint, path: Path) -> None:
+        """Replace the local file by the checkpoint, whole or not at all. Raises CorruptFile when its bytes are not what it says."""
+        part, hasher = path.with_suffix(".fetching"), sha256()
+        with (
+            self._files.open_input_stream(f"{self._folder(checkpoint.partition)}/{checkpoint.name}.duckdb") as source,
+            part.open("wb") as target,
+        ):
+            while chunk := source.read(CHUNK):
+                hasher.update(chunk)
+                target.write(chunk)
+            target.flush()
+            os.fsync(target.fileno())
+        if hasher.hexdigest() != checkpoint.sha256:
+            part.unlink()
+            raise CorruptFile(f"checkpoint {checkpoint.name} has other bytes than its manifest says; delete it, an older one is taken then")
+        wal = Path(f"{path}.wal")
+        if wal.exists():
+            shutil.move(wal, f"{wal}.replaced")
+        os.replace(part, path)
+
+    def _names(self, partition: int) -> list[str]:
+        found = self._files.get_file_info(fs.FileSelector(self._folder(partition), allow_not_found=True))
+        return sorted(info.base_name[: -len(".json")] for info in found if _NAME.fullmatch(info.base_name))
+
+    def _read(self, partition: int, name: str) -> Checkpoint | None:
+        try:
+            with self._files.open_input_stream(f"{self._folder(partition)}/{name}.json") as source:
+                plain = json.loads(source.read())
+            return Checkpoint(**plain) if plain["partition"] == partition else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def _folder(self, partition: int) -> str:
+        return f"{self._root}/partition-{partition}"
+
+    def _delete(self, path: str) -> None:
+        if self._files.get_file_info(path).type != fs.FileType.NotFound:
+            self._files.delete_file(path)
+
+
+def _plain(about: Checkpoint) -> dict[str, object]:
+    return {
+        "partition": about.partition, "epoch": about.epoch, "next": dict(about.next), "owner": about.owner,
+        "topic_ids": dict(about.topic_ids),
+    }  # fmt: skip
