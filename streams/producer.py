@@ -19,7 +19,7 @@ class EventProducer:
     """Sends events in the order in which they were accepted, at least once; workers count an id once.
 
     `spill` is a folder of this process alone: what the broker cannot take now waits there, also over a restart; without an outage nothing
-    is written. A process that is killed loses at most what it accepted in the last second; a closed one loses nothing. Calls take
+    is written. A process that is killed loses at most what it accepted in the last three seconds; a closed one loses nothing. Calls take
     microseconds and may come from any thread. `capacity` is the number of events that wait in memory before the disk is used,
     `security` holds kafka-python's security_protocol, ssl_* and sasl_* settings. Raises Unavailable when `spill` is in use.
     """
