@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from hashlib import blake2b
 
 from schemas.rows import POSITION_BINS
@@ -58,6 +59,7 @@ def final_id(search_id: str, ts: int) -> str:
     return digest("final", search_id, ts)
 
 
+@lru_cache(maxsize=1_000)
 def position_bin(position: int) -> int:
     """Index into POSITION_BINS."""
     return next(index for index, (low, high) in enumerate(POSITION_BINS) if low <= position <= high)

@@ -48,19 +48,20 @@ class Out:
         pages = sorted(((fact.time, unpack(fact.value)) for fact in search.pages), key=lambda one: one[0])
         sizes = accumulate(len(value) for _, value in pages)
         fits = [time <= close and size <= max(FINAL_BYTES, len(pages[0][1])) for (time, _), size in zip(pages, sizes, strict=True)]
+        inside = [value for (_, value), fit in zip(pages, fits, strict=True) if fit]
+        later = [(time, decode(Impression, value)) for (time, value), fit in zip(pages, fits, strict=True) if not fit]
         actions = sorted(((fact.time, action) for fact, action in search.actions), key=lambda one: (one[0], one[1].action_id))
-        decoded = [decode(Impression, value) for _, value in pages]
-        shown = [page for page, fit in zip(decoded, fits, strict=True) if fit]
         acted = [action for time, action in actions if time <= close]
-        entities = {result.entity_id for page in shown for result in page.results}
+        shown = {r.entity_id for value in inside for r in decode(Impression, value).results} if later else search.found.keys()
         outcome = Outcome.model_construct(
-            final_id=search.final_id, search_id=search.search_id, time=search.t0, closed=close, pages=shown, actions=acted,
-            rewards=rules.reward(acted), off_page=sum(action.entity_id not in entities for action in acted), client=f"{search.client:016x}",
+            final_id=search.final_id, search_id=search.search_id, time=search.t0, closed=close, pages=[], actions=acted,
+            rewards=rules.reward(acted), off_page=sum(action.entity_id not in shown for action in acted), client=f"{search.client:016x}",
         )  # fmt: skip
-        self._send("final", search.final_id, encode(outcome), close)
-        for (time, _), page, fit in zip(pages, decoded, fits, strict=True):
-            if not fit:
-                self.amendment(search, page, time)
+        # The pages are put in as the bytes they came in: they were validated then, and they are most of the message.
+        value = encode(outcome).replace(b'"pages":[]', b'"pages":[%s]' % b",".join(inside), 1)
+        self._send("final", search.final_id, value, close)
+        for time, page in later:
+            self.amendment(search, page, time)
         for time, action in actions:
             if time > close:
                 self.amendment(search, action, time)
