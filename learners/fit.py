@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from learners.definition import Definition
 from learners.features import ARM_FEATURES, QUERY_CLASSES, class_index
 from learners.selection.arm import PRIOR_CREDIT, Posteriors, Sums, fit_arms
-from learners.tallies import RANK_BINS, Tallies, triangle
+from learners.tallies import RANK_BINS, Tallies, arm_context, triangle
 from schemas.base import UNIT
 from schemas.snapshots import Content
 
@@ -20,6 +20,7 @@ RECORD_WEIGHT = 10.0  # searches that a class's record leans on the arm's whole 
 MODEL = "selection-1"
 _D = len(ARM_FEATURES.names)
 _ARM_SIZE = 3 + _D + _D * (_D + 1) // 2
+_CONTEXT = arm_context(ARM_FEATURES.hash, _D)
 _CLASSES = len(QUERY_CLASSES)
 _FIRST_BIN = RANK_BINS[0][1]
 
@@ -90,7 +91,7 @@ class Accumulator:
             row = self._row.get(arm)
             if row is None:
                 continue
-            if kind == "arm" and context == ARM_FEATURES.hash and len(sums) == _ARM_SIZE:
+            if kind == "arm" and context == _CONTEXT and len(sums) == _ARM_SIZE:
                 self._arms[row].add(hour // 24, sums)
             elif kind == "draw" and len(sums) == 3 * len(RANK_BINS):
                 columns = np.zeros(2 * _CLASSES, dtype=np.int64)

@@ -4,7 +4,6 @@ An arm's sums: n, sum y, sum y^2, sum y phi (d), upper triangle of sum phi phi' 
 of 1/65536. A draw's sums: drawn, found, sole for each rank bin.
 """
 
-from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -39,12 +38,9 @@ def rank_bin(rank: int) -> int:
     return next(index for index, (low, high) in enumerate(RANK_BINS) if low <= rank <= high)
 
 
-def drawn_by_bin(returned: int) -> Iterable[tuple[int, int]]:
-    """(bin, how many of the first `returned` ranks fall into it)."""
-    for index, (low, high) in enumerate(RANK_BINS):
-        if returned < low:
-            return
-        yield index, min(returned, high) - low + 1
+def arm_context(feature_schema: str, d: int) -> str:
+    """Context of an arm's sums: the schema that a sender names, and the length of its phi, so that sums of one key always add."""
+    return f"{feature_schema}/{d}"
 
 
 def add(into: Tallies, more: Tallies) -> None:
@@ -71,27 +67,32 @@ class TallyBatch:
 
     def __init__(self) -> None:
         self._asked: dict[TallyKey, list[list[int]]] = {}
+        self._returned: dict[TallyKey, list[int]] = {}
         self._sums: Tallies = {}
 
     def asked(self, arm: str, feature_schema: str, hour: int, phi: list[int]) -> None:
         """One search asked the arm with features phi: n += 1, A += phi phi', reward so far 0."""
-        self._asked.setdefault(("arm", arm, feature_schema, hour), []).append(phi)
+        self._asked.setdefault(("arm", arm, arm_context(feature_schema, len(phi)), hour), []).append(phi)
 
     def credit(self, arm: str, feature_schema: str, hour: int, phi: list[int], before: int, after: int) -> None:
         """The search's credit for the arm went from `before` to `after`: b and the moments of y follow."""
         d = len(phi)
-        sums = self._at(("arm", arm, feature_schema, hour), 3 + d + d * (d + 1) // 2)
+        sums = self._at(("arm", arm, arm_context(feature_schema, d), hour), 3 + d + d * (d + 1) // 2)
         sums[1] += after - before
         sums[2] += after * after - before * before
         sums[3 : 3 + d] += (after - before) * np.array(phi, dtype=np.int64)
 
+    def drawn(self, strategy: str, query_class: str, hour: int, returned: int) -> None:
+        """One search got `returned` candidates from a strategy."""
+        self._returned.setdefault(("draw", strategy, query_class, hour), []).append(returned)
+
     def draw(self, arm: str, query_class: str, hour: int, rank_bin: int, column: int, count: int) -> None:
-        """Add to drawn (column 0), found (1) or sole (2) of one rank bin."""
+        """Add to found (column 1) or sole (2) of one rank bin."""
         self._at(("draw", arm, query_class, hour), 3 * len(RANK_BINS))[3 * rank_bin + column] += count
 
     def _at(self, key: TallyKey, size: int) -> Sums:
         sums = self._sums.get(key)
-        if sums is None or len(sums) != size:
+        if sums is None:
             sums = self._sums[key] = np.zeros(size, dtype=np.int64)
         return sums
 
@@ -103,6 +104,10 @@ class TallyBatch:
             sums = self._at(key, 3 + d + d * (d + 1) // 2)
             sums[0] += len(rows)
             sums[3 + d :] += (phi.T @ phi)[triangle(d)].astype(np.int64)
-        self._asked = {}
+        for key, counts in self._returned.items():
+            sums, returned = self._at(key, 3 * len(RANK_BINS)), np.array(counts, dtype=np.int64)
+            for index, (low, high) in enumerate(RANK_BINS):
+                sums[3 * index] += int(np.clip(returned - low + 1, 0, high - low + 1).sum())
+        self._asked, self._returned = {}, {}
         out, self._sums = self._sums, {}
         return out

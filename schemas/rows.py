@@ -25,7 +25,7 @@ class MemoryRow(Message):
 
 
 class TallyRow(Message):
-    """Sums of one (kind, arm, context, hour). kind "arm": context is the feature schema, sums are
+    """Sums of one (kind, arm, context, hour). kind "arm": context is the feature schema and its length ("HASH/d"), sums are
     n, sum y, sum y^2, sum y phi (d), upper triangle of sum phi phi' (d (d + 1) / 2, row by row).
     kind "draw": context is the query class, sums are drawn, found, sole for each rank bin."""
 

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from learners.credit import marginal_credit
-from learners.tallies import TallyBatch, drawn_by_bin, rank_bin
+from learners.tallies import TallyBatch, rank_bin
 from schemas.base import DAY_MS, HOUR_MS
 from schemas.events import ACTION_KINDS, Action, ActionKind, Impression
 from schemas.ids import client_hash, final_id, position_bin, query_class, query_key
 from schemas.rows import SKETCH, MemoryKey
 from streams.changes import Changes
 
+MAX_RANK = 100_000
 ACTED = {kind: 6 + index for index, kind in enumerate(ACTION_KINDS)}  # column of each kind in a memory row
 
 
@@ -125,19 +126,19 @@ class Adder:
             arms, always = page.decision.arms, page.decision.always
             returned = {arm.name: arm.returned for arm in arms} | {one.name: one.returned for one in always}
             for strategy in search.asked:
-                for bin_, count in drawn_by_bin(returned[strategy]):
-                    self.tallies.draw(strategy, search.query_class, hour, bin_, 0, count)
+                self.tallies.drawn(strategy, search.query_class, hour, returned[strategy])
 
     def page(self, search: Search, page: Impression) -> None:
         """A page was shown: its entities were seen at their positions, and credit may now reach actions that came before it."""
-        before = self._credit(search)
+        before = self._credit(search) if search.done else None
+        found, asked = search.found, search.asked
         for result in page.results:
             self._row(search, result.entity_id)[0][position_bin(result.position)] += 1
-            ranks = search.found.setdefault(result.entity_id, {})
-            for source in result.sources:
-                if source.strategy in search.asked:
-                    ranks[source.strategy] = min(source.rank, ranks.get(source.strategy, source.rank))
-        if search.done:
+            ranks = {source.strategy: source.rank for source in result.sources if source.strategy in asked}
+            if (old := found.get(result.entity_id)) is not None:
+                ranks = {name: min(r.get(name, MAX_RANK) for r in (old, ranks)) for name in old.keys() | ranks.keys()}
+            found[result.entity_id] = ranks
+        if before is not None:
             self._difference(search, before)
 
     def action(self, search: Search, action: Action) -> None:
@@ -164,7 +165,11 @@ class Adder:
         return (search.key, search.segment, entity, search.ts // DAY_MS)
 
     def _row(self, search: Search, entity: str) -> tuple[list[int], frozenset[int]]:
-        return self.changes.memory.setdefault(self._key(search, entity), ([0] * 16, frozenset()))
+        key = self._key(search, entity)
+        row = self.changes.memory.get(key)
+        if row is None:
+            row = self.changes.memory[key] = ([0] * 16, frozenset())
+        return row
 
     def _credit(self, search: Search) -> tuple[dict[str, int], dict[tuple[str, int, int], int]]:
         """What the search's actions so far give: credit per strategy, and found and sole counts per (strategy, bin, column)."""

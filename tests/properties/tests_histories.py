@@ -107,7 +107,7 @@ def run(history: list[Line], partitions: int, batch: int, order: list[int], *, r
                 for name, topic_ in (("search.impressions", "impressions"), ("search.actions", "actions")):
                     if out.topic == name and not ending:
                         log = logs[topic_, out.partition]  # type: ignore[index]
-                        log.append((max([records[-1].time, *(t for t, _ in log[-1:])]), out.value))
+                        log.append((max([out.time, *(t for t, _ in log[-1:])]), out.value))
             if restart_every and steps % restart_every == 0:
                 old = kernels[p]
                 kernels[p] = Kernel.restore(
