@@ -14,6 +14,7 @@ from schemas.errors import CorruptFile, ForageError, Unavailable
 
 _CONFIG = {
     "threads": "1",  # one file per partition, many partitions a machine
+    "checkpoint_threshold": "128MB",  # of WAL: the default of 16 MB folds the file several times a second under load
     "memory_limit": "1GB",  # a bound, not a reservation: adding up 1M rows stays below it
     "enable_external_access": "false",  # SQL reaches this file and nothing else
     "python_enable_replacements": "false",  # a mistyped table name never finds a Python variable

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from learners.tallies import Tallies
 from memory_index import shares
 from memory_index.store import Store
-from learners.tallies import Tallies
 from schemas.errors import PartitionMismatch, StaleLog
 from schemas.rows import MemoryKey, TallyKey
 from streams.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SavedId, SetHash
@@ -66,8 +66,11 @@ class PartitionStore:
             events=(SavedEvent(*row) for row in self._rows("SELECT search_id, topic, time, value FROM events")),
         )  # fmt: skip
 
-    def commit(self, changes: Changes) -> None:
-        """One transaction: counts, tallies, open searches, ids, outgoing messages, and where both inputs stand."""
+    def commit(self, changes: Changes, *, sent: tuple[int, int] | None = None) -> None:
+        """One transaction: counts, tallies, open searches, ids, outgoing messages, and where both inputs stand.
+
+        `sent`: with it, note as `mark_sent` does.
+        """
         self.seq += 1
         tables = {
             "memory": shares.memory_table(changes.memory),
@@ -80,7 +83,8 @@ class PartitionStore:
         applied = _table(_APPLIED, [(topic, changes.next[topic], changes.times[topic]) for topic in INPUTS])
         tables["applied"] = applied.append_column("seq", pa.array([self.seq] * 2, pa.int64()))
         try:
-            self._store.append(tables, [("DELETE FROM applied", [])])
+            marks = [("INSERT INTO sent VALUES (?, ?)", list(sent))] if sent else []
+            self._store.append(tables, [("DELETE FROM applied", []), *marks])
         except BaseException:
             self.seq -= 1
             raise

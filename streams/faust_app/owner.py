@@ -39,6 +39,7 @@ class Owner:
         self._outbox: list[tuple[int, Outgoing]] = []
         self._memory: dict[MemoryKey, _Due] = {}
         self._tallies: dict[TallyKey, _Due] = {}
+        self._unmarked: tuple[int, int] | None = None
         self._taken_up_to = self._marked = store.resend_from(now)
         self.resend(now)
 
@@ -54,7 +55,8 @@ class Owner:
     def apply(self, records: Sequence[Record], now: int) -> Changes:
         """One transaction. After any error the owner must be thrown away and opened again: the kernel is ahead of the store then."""
         changes = self.kernel.apply(records)
-        self.store.commit(changes)
+        mark, self._unmarked = self._unmarked, None
+        self.store.commit(changes, sent=mark)
         self.counters.update(changes.counters)
         seq = self.store.seq
         self._outbox.extend((seq, out) for out in changes.outgoing)
@@ -98,13 +100,20 @@ class Owner:
         waiting = [due.seq for dues in (self._memory, self._tallies) for due in dues.values()] + [seq for seq, _ in self._outbox[:1]]
         mark = min(min(waiting, default=self._taken_up_to + 1) - 1, self._taken_up_to)
         if mark > self._marked:
-            self._marked = mark
-            self.store.mark_sent(mark, now)
+            self._marked, self._unmarked = mark, (mark, now)
+
+    def mark(self) -> None:
+        """Write down what was sent: the next transaction does it anyway, this is for when none comes."""
+        if self._unmarked is not None:
+            self.store.mark_sent(*self._unmarked)
+            self._unmarked = None
 
     def compact(self, now: int) -> None:
+        self.mark()
         self.store.compact(self.rules, now)
 
     def close(self) -> None:
+        self.mark()
         self.store.close()
 
     @staticmethod

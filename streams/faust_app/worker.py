@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import logging
 import os
 import time
@@ -32,6 +33,7 @@ FETCH_BYTES = 256 * 1024  # so that at most TAKE * FETCH_BYTES = 16 MB wait unde
 TICK_EVERY, CHECKPOINT_EVERY, SEND_EVERY = 10.0, 120.0, 0.1  # s
 SESSION = 6  # s: the smallest that a broker allows by default; a dead worker's partitions are idle for so long
 UNSENT = 200_000  # messages and rows: above, applying waits for the sender
+GC = (100_000, 20, 100)  # many searches are open, none in a cycle: looking at them all, as by default, takes seconds of every minute
 INPUTS = (IMPRESSIONS.name, ACTIONS.name)
 
 
@@ -116,6 +118,7 @@ def run(config: WorkerConfig) -> int:
     """Work until SIGTERM or SIGINT. Raises ForageError when this worker may not start; one that may not go on ends with its error."""
     if config.security:
         raise InvalidSetting("the stream worker speaks plain Kafka only so far; leave security settings out, use a loopback listener")
+    gc.set_threshold(*GC)
     states = {state.name: state for state in describe_topics(config.bootstrap, INPUTS)}
     if missing := [name for name in INPUTS if name not in states]:
         raise NotFound(f"topics {missing} do not exist at {config.bootstrap}; make them with `forage topics create`")
