@@ -24,7 +24,7 @@ class Record(NamedTuple):
 
 
 class SavedEvent(NamedTuple):
-    """An accepted event whose search may still change. `time` is the record time, `value` packed (streams.packing)."""
+    """An accepted event whose search may still change: its record time, and its bytes, packed if it is an impression."""
 
     search_id: str
     topic: Input

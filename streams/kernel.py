@@ -42,7 +42,8 @@ class Kernel:
         forget = Changes()  # all this was said before
         adder, out = Adder(forget, rules), Out(forget, kernel.ids, partition)
         for saved in sorted(events, key=lambda one: (one.topic != "impressions", one.time)):
-            kernel._join(decode_event(unpack(saved.value)), saved.time, saved.value, adder, out)
+            value = unpack(saved.value) if saved.topic == "impressions" else saved.value
+            kernel._join(decode_event(value), Fact(saved.time, saved.value), adder, out)
         kernel.searches.pass_time(kernel.clock.watermark, out)
         return kernel
 
@@ -82,9 +83,9 @@ class Kernel:
         if refusal := self._refusal(event, time, out):
             return out.quarantine(topic, value, time, *refusal)
         counters[topic] += 1
-        packed = pack(value)
-        out.changes.events.append(SavedEvent(event.search_id, topic, time, packed))
-        return self._join(event, time, packed, adder, out)
+        kept = pack(value) if topic == "impressions" else value
+        out.changes.events.append(SavedEvent(event.search_id, topic, time, kept))
+        return self._join(event, Fact(time, kept), adder, out)
 
     def _counts_once(self, topic: Input, event: Impression | Action, value: bytes, time: int, out: Out) -> bool:
         """Is this (search_id, page) or (search_id, action_id) new? The same id with other content is quarantined."""
@@ -113,11 +114,11 @@ class Kernel:
             )
         return None
 
-    def _join(self, event: Event, time: int, packed: bytes, adder: Adder, out: Out) -> None:
+    def _join(self, event: Event, fact: Fact, adder: Adder, out: Out) -> None:
         if isinstance(event, Impression):
-            self.searches.page(event, Fact(time, packed), adder, out)
+            self.searches.page(event, fact, adder, out)
         elif isinstance(event, Action):
-            self.searches.action(event, Fact(time, unpack(packed)), adder, out)
+            self.searches.action(event, fact, adder, out)
 
 
 def _check_topic(event: Event, topic: Input) -> None:
