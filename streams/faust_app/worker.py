@@ -28,8 +28,8 @@ from streams.faust_app.owners import Owners
 from streams.faust_app.sender import Sender
 
 log = logging.getLogger(__name__)
-TAKE, WITHIN = 64, 0.02  # fetches in one transaction, and the longest time (s) that a fetch waits for company
-FETCH_BYTES = 256 * 1024  # so that at most TAKE * FETCH_BYTES = 16 MB wait undecoded
+TAKE, WITHIN = 16, 0.02  # fetches in one transaction, and the longest time (s) that a fetch waits for company
+FETCH_BYTES = 1024 * 1024  # so that at most TAKE * FETCH_BYTES = 16 MB (packed) wait; a transaction costs tens of ms, so it should be large
 TICK_EVERY, CHECKPOINT_EVERY, SEND_EVERY = 10.0, 120.0, 0.1  # s
 SESSION = 6  # s: the smallest that a broker allows by default; a dead worker's partitions are idle for so long
 UNSENT = 200_000  # messages and rows: above, applying waits for the sender
@@ -109,9 +109,10 @@ def _apply(owner: Owner, events: list[Any]) -> None:
         for event in events
         for fetched in event.message.records
     ]
-    before = dict(owner.next)
-    owner.apply(records, time.time_ns() // 1_000_000)
-    log.info("applied %d: %s to %s at %.3f", owner.partition, list(before.values()), list(owner.next.values()), time.time())
+    before, started = list(owner.next.values()), time.time()
+    owner.apply(records, int(started * 1_000))
+    ended = time.time()
+    log.info("applied %d: %s to %s in %.3f s at %.3f", owner.partition, before, list(owner.next.values()), ended - started, ended)
 
 
 def run(config: WorkerConfig) -> int:

@@ -1,0 +1,10 @@
+"""The publisher as a process of its own: `python -m benchmarks.publisher BOOTSTRAP FOLDER`."""
+
+import sys
+from pathlib import Path
+
+from ops.wiring import definition
+from streams.publish import run
+
+if __name__ == "__main__":
+    run(sys.argv[1], definition=definition(), folder=Path(sys.argv[2]))
