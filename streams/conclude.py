@@ -16,6 +16,7 @@ from streams.packing import unpack
 from streams.watermark import SeenIds
 
 FINAL_BYTES = 600_000  # of pages in one final
+ACTION_BYTES = 150_000  # of actions in one final; their rewards by entity take at most as much again
 QUARANTINE_BYTES = 600_000  # of an original that are kept; base64 and JSON must fit one record
 TOPIC_NAMES: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
 
@@ -43,28 +44,32 @@ class Out:
     def final(self, search: Search, close: int, rules: Rules) -> None:
         """Everything of the search until `close`, actions in order of (record time, id); what came later as amendments.
 
-        So do pages beyond FINAL_BYTES in all: a final must fit one Kafka record, whatever was shown.
+        So do pages beyond FINAL_BYTES and actions beyond ACTION_BYTES in all: a final must fit one Kafka record, whatever was shown
+        and done.
         """
         pages = sorted(((fact.time, unpack(fact.value)) for fact in search.pages), key=lambda one: one[0])
         sizes = accumulate(len(value) for _, value in pages)
         fits = [time <= close and size <= max(FINAL_BYTES, len(pages[0][1])) for (time, _), size in zip(pages, sizes, strict=True)]
         inside = [value for (_, value), fit in zip(pages, fits, strict=True) if fit]
         later = [(time, decode(Impression, value)) for (time, value), fit in zip(pages, fits, strict=True) if not fit]
-        actions = sorted(((fact.time, action) for fact, action in search.actions), key=lambda one: (one[0], one[1].action_id))
-        acted = [action for time, action in actions if time <= close]
+        actions = sorted(search.actions, key=lambda one: (one[0].time, one[1].action_id))
+        taken = accumulate(len(fact.value) for fact, _ in actions)
+        keep = [fact.time <= close and size <= ACTION_BYTES for (fact, _), size in zip(actions, taken, strict=True)]
+        acted = [action for (_, action), kept in zip(actions, keep, strict=True) if kept]
         shown = {r.entity_id for value in inside for r in decode(Impression, value).results} if later else search.found.keys()
+        off_page = sum(action.entity_id is not None and action.entity_id not in shown for action in acted)
         outcome = Outcome.model_construct(
             final_id=search.final_id, search_id=search.search_id, time=search.t0, closed=close, pages=[], actions=acted,
-            rewards=rules.reward(acted), off_page=sum(action.entity_id not in shown for action in acted), client=f"{search.client:016x}",
+            rewards=rules.reward(acted), off_page=off_page, client=f"{search.client:016x}",
         )  # fmt: skip
         # The pages are put in as the bytes they came in: they were validated then, and they are most of the message.
         value = encode(outcome).replace(b'"pages":[]', b'"pages":[%s]' % b",".join(inside), 1)
         self._send("final", search.final_id, value, close)
         for time, page in later:
             self.amendment(search, page, time)
-        for time, action in actions:
-            if time > close:
-                self.amendment(search, action, time)
+        for (fact, action), kept in zip(actions, keep, strict=True):
+            if not kept:
+                self.amendment(search, action, fact.time)
 
     def amendment(self, search: Search, event: Impression | Action, time: int) -> None:
         """A page or action that joined after the final closed."""
