@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 from learners.credit import marginal_credit
 from learners.tallies import TallyBatch, rank_bin
+from memory_index.counts import SHOWN, WIDTH, sketch
 from schemas.base import DAY_MS, HOUR_MS
 from schemas.events import ACTION_KINDS, Action, ActionKind, Impression
 from schemas.ids import client_hash, final_id, position_bin, query_class, query_key
-from schemas.rows import SKETCH, MemoryKey
+from schemas.rows import MemoryKey
 from streams.changes import Changes
 
 MAX_RANK = 100_000
-ACTED = {kind: 6 + index for index, kind in enumerate(ACTION_KINDS)}  # column of each kind in a memory row
+ACTED = {kind: SHOWN + index for index, kind in enumerate(ACTION_KINDS)}  # column of each kind in a memory row
 
 
 @dataclass(frozen=True)
@@ -151,9 +152,9 @@ class Adder:
         before = self._credit(search)
         kinds.add(action.kind)
         key = self._key(search, action.entity_id)
-        row = self._row(search, action.entity_id)
-        row[0][ACTED[action.kind]] += 1
-        self.changes.memory[key] = (row[0], smallest(row[1] | {search.client}))
+        counts, clients = self._row(search, action.entity_id)
+        counts[ACTED[action.kind]] += 1
+        self.changes.memory[key] = (counts, sketch(clients | {search.client}))
         self.changes.acted.add(key)
         self._difference(search, before)
 
@@ -168,7 +169,7 @@ class Adder:
         key = self._key(search, entity)
         row = self.changes.memory.get(key)
         if row is None:
-            row = self.changes.memory[key] = ([0] * 16, frozenset())
+            row = self.changes.memory[key] = ([0] * WIDTH, frozenset())
         return row
 
     def _credit(self, search: Search) -> tuple[dict[str, int], dict[tuple[str, int, int], int]]:
@@ -193,8 +194,3 @@ class Adder:
             strategy, bin_, column = at
             if change := after[1].get(at, 0) - before[1].get(at, 0):
                 self.tallies.draw(strategy, search.query_class, hour, bin_, column, change)
-
-
-def smallest(clients: frozenset[int]) -> frozenset[int]:
-    """The sketch of a set of clients: its SKETCH smallest hashes. Sketches of shares merge by union, then this."""
-    return clients if len(clients) <= SKETCH else frozenset(sorted(clients)[:SKETCH])

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from learners.tallies import Tallies, add, fold
-from schemas.rows import MemoryKey
+from memory_index.counts import MemoryCounts, merge
+from memory_index.counts import add as add_row
 from streams.changes import Changes, SetHash
-from streams.join import smallest
 from streams.kernel import Kernel
 
-Memory = dict[MemoryKey, tuple[list[int], frozenset[int]]]
 DAYS_KEPT = 90  # rows older than this before the newest day are kept under day 0
 
 
@@ -19,31 +18,26 @@ DAYS_KEPT = 90  # rows older than this before the newest day are kept under day 
 class Share:
     """Sums of everything that one partition applied."""
 
-    memory: Memory = field(default_factory=dict)
+    memory: MemoryCounts = field(default_factory=dict)
     tallies: Tallies = field(default_factory=dict)
     sets: dict[str, SetHash] = field(default_factory=dict)
 
     def add(self, more: "Changes | Share") -> None:
         """Add a batch of changes or another share."""
-        for key, (counts, clients) in more.memory.items():
-            have = self.memory.get(key)
-            if have is None:
-                self.memory[key] = (list(counts), clients)
-            else:
-                self.memory[key] = ([a + b for a, b in zip(have[0], counts, strict=True)], smallest(have[1] | clients))
+        merge(self.memory, more.memory)
         add(self.tallies, more.tallies)
         for name, more_set in more.sets.items():
             self.sets.setdefault(name, SetHash()).merge(more_set)
 
 
-def fold_days(memory: Memory) -> Memory:
+def fold_days(memory: MemoryCounts) -> MemoryCounts:
     """The same counts with days older than 90 before the newest added into day 0."""
     newest = max((key[3] for key in memory), default=0)
-    share = Share()
-    for key, row in memory.items():
+    out: MemoryCounts = {}
+    for key, (counts, clients) in memory.items():
         at = key if key[3] >= newest - DAYS_KEPT else (*key[:3], 0)
-        share.add(Share(memory={at: row}))
-    return share.memory
+        add_row(out, at, counts, clients)
+    return out
 
 
 def digest_state(shares: Iterable[Share], kernels: Iterable[Kernel]) -> dict[str, str]:
