@@ -13,7 +13,7 @@ def table(figures: Mapping[str, Any]) -> str:
     head = f"{figures['dataset']}, protocol {figures['protocol']}: {figures['searches']:,} searches, {figures['clicks']:,} clicks judged\n"
     contenders = figures["contenders"]
     points = list(next(iter(contenders.values())))
-    parts = [f"{point.replace('_', ' ')}\n{_grid([HEAD, *_rows(contenders, point)])}" for point in points]
+    parts = [f"{point.replace('_', ' ')}\n{grid([HEAD, *_rows(contenders, point)])}" for point in points]
     return head + settings + "\n" + "\n\n".join(parts) + "\n"
 
 
@@ -42,7 +42,7 @@ def _range(figure: Mapping[str, float | None]) -> str:
     return NOTHING if figure["low"] is None else f"{_number(figure['low'])}..{_number(figure['high'])}"
 
 
-def _grid(rows: Sequence[Sequence[str]]) -> str:
+def grid(rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their widest cell; names to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
