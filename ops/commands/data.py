@@ -1,0 +1,95 @@
+"""`forage data`: datasets, JSON Schema, and digests of state."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Literal
+
+import typer
+
+from ops.commands.options import AsJson, here, progress, rules_of, show
+from ops.settings import Settings
+from schemas.errors import InvalidSetting
+
+Interleave = Literal["impressions-first", "actions-first", "even"]  # as streams.replay has it, which --help must not import
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Datasets, message schemas, digests of state.")
+
+
+@app.command("import")
+def import_(
+    kind: Annotated[Literal["bestbuy"], typer.Argument(help="Which data SRC holds.")],
+    src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder with the data as it was downloaded.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the dataset to.")],
+    json: AsJson = False,
+) -> None:
+    """Turn downloaded data into a dataset folder.
+
+    It holds the catalogue and the click log in the form that `forage evaluate loop` reads.
+    """
+    from evaluation.datasets.bestbuy import import_bestbuy
+
+    dataset = {"bestbuy": import_bestbuy}[kind](src, out)
+    counts = {"entities": sum(1 for _ in dataset.entities()), "clicks": len(dataset.clicks())}
+    if json:
+        return show({"folder": str(out), "digest": dataset.digest, **counts})
+    typer.echo(f"{out}: {counts['entities']:,} entities, {counts['clicks']:,} clicks\nnext: forage evaluate loop {out}")
+
+
+@app.command()
+def schema(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to; it is made if it is not there.")]) -> None:
+    """Write the JSON Schema of every message.
+
+    One file each, for producers in other languages.
+    """
+    from schemas.export import write
+
+    for path in write(folder):
+        typer.echo(str(path))
+
+
+@app.command()
+def digest(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR", help="Folders with partition-*.duckdb files, all of one run.")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(help="Replay this recorded log instead of reading folders.")] = None,
+    partitions: Annotated[int, typer.Option(help="With --log: partitions of both inputs.")] = 4,
+    batch: Annotated[int, typer.Option(help="With --log: records applied at a time.")] = 1_000,
+    interleave: Annotated[Interleave, typer.Option(help="With --log: in which order the two inputs are read.")] = "even",
+    stops: Annotated[int, typer.Option(help="With --log: stop and resume this often, with files; 0 replays in memory.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Print the sha256 of a state, by part.
+
+    Two runs are compared so: equal facts have equal digests, however they were ordered, batched, split over partitions or interrupted.
+    The state is that of an embedded run or of workers (their folders; stop them first), or of a log that is replayed now.
+    """
+    if bool(folders) == bool(log):
+        raise InvalidSetting("give either folders or --log LOG: `forage data digest DIR` or `forage data digest --log LOG`")
+    config = here()
+    if log is not None:
+        found = _replayed(log, config, partitions=partitions, batch=batch, interleave=interleave, stops=stops)
+    else:
+        from streams.stored_replay import folders_digest
+
+        found = folders_digest(folders or [], rules=rules_of(config))
+    if json:
+        return show(found)
+    for part, value in sorted(found.items(), key=lambda one: (one[0] == "state", one[0])):
+        typer.echo(f"{part:8} {value}")
+
+
+def _replayed(log: Path, config: Settings, *, partitions: int, batch: int, interleave: Interleave, stops: int) -> dict[str, str]:
+    from streams.recording import read_log
+    from streams.replay import replay
+
+    lines, rules = read_log(log), rules_of(config)
+    with progress() as shown, TemporaryDirectory(prefix="forage-digest-") as folder:
+        tell = shown.of("records replayed")
+        if not stops:
+            return replay(lines, partitions=partitions, batch=batch, interleave=interleave, rules=rules, progress=tell)
+        from streams.stored_replay import replay_with_stops
+
+        place = Path(folder)
+        return replay_with_stops(
+            lines, place, partitions=partitions, batch=batch, interleave=interleave, stops=stops, rules=rules, progress=tell
+        )

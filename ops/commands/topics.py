@@ -1,0 +1,71 @@
+"""`forage topics`: make the topics, say what is wrong with them, show what they are."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from ops.commands.options import AsJson, Bootstrap, grid, here, show
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and check the topics of Forage.")
+
+
+@app.command()
+def create(
+    partitions: Annotated[int, typer.Option(min=1, help="Partitions of the inputs, and of all that must agree with them.")] = 4,
+    time: Annotated[
+        Literal["LogAppendTime", "CreateTime"],
+        typer.Option(help="LogAppendTime for live events; CreateTime for logs that are imported or replayed with their own times."),
+    ] = "LogAppendTime",
+    bootstrap: Bootstrap = "",
+    json: AsJson = False,
+) -> None:
+    """Make the topics that are missing.
+
+    They get the settings they need; existing ones stay as they are.
+    """
+    from streams.admin import create_topics
+
+    config = here(bootstrap)
+    made = create_topics(config.bootstrap, partitions, time=time, security=config.security)
+    if json:
+        return show({"made": made})
+    typer.echo("\n".join(made) if made else "all topics are there already; `forage topics check` looks at their settings")
+
+
+@app.command()
+def check(bootstrap: Bootstrap = "", json: AsJson = False) -> None:
+    """Say what is wrong with the topics.
+
+    One line each, with what to do. Exit code 1 when something is wrong.
+    """
+    from streams.admin import check_topics
+
+    config = here(bootstrap)
+    problems = check_topics(config.bootstrap, security=config.security)
+    if json:
+        show({"problems": problems})
+    else:
+        typer.echo("\n".join(problems) or "all topics are as they should be")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def describe(bootstrap: Bootstrap = "", json: AsJson = False) -> None:
+    """Show the topics as the broker has them.
+
+    Partitions, cleanup, retention, and whose time they keep.
+    """
+    from streams.admin import describe_topics
+
+    config = here(bootstrap)
+    states = describe_topics(config.bootstrap, security=config.security)
+    if json:
+        plain = [{"name": s.name, "id": s.topic_id, "partitions": s.partitions, "config": dict(s.config)} for s in states]
+        return show({"topics": plain})
+    if not states:
+        typer.echo(f"no topics of ours at {config.bootstrap}; make them with `forage topics create`")
+        return
+    columns = ("cleanup.policy", "retention.ms", "message.timestamp.type")
+    rows = [(s.name, str(s.partitions), *(s.config.get(name, "-") for name in columns), s.topic_id) for s in states]
+    typer.echo(grid([("topic", "partitions", *columns, "id"), *rows]))

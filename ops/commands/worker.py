@@ -1,0 +1,118 @@
+"""`forage worker`: the processes that learn from Kafka."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ops.commands.options import Bootstrap, here, rules_of
+from ops.settings import Settings
+
+AGAIN = 2.0  # s until a publisher that ended is started again
+log = logging.getLogger(__name__)
+
+
+def worker(
+    role: Annotated[
+        Literal["both", "stream", "publisher"],
+        typer.Option(help="stream joins and counts events; publisher fits policies and publishes them; both runs one of each."),
+    ] = "both",
+    folder: Annotated[Path | None, typer.Option(help="Where this worker's state files are; default: worker in the data folder.")] = None,
+    instance: Annotated[
+        str, typer.Option(help="Name of this worker's slot: restarted under it, a worker gets its partitions back at once.")
+    ] = "",
+    bootstrap: Bootstrap = "",
+    attached: Annotated[bool, typer.Option("--attached", hidden=True, help="End when stdin ends: the parent is gone.")] = False,
+) -> None:
+    """Learn from the events on Kafka.
+
+    Runs until Ctrl-C or SIGTERM. Start as many workers as you like: they share the partitions, and of their publishers one publishes
+    while the others stand by. `forage topics create` comes first.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("kafka").setLevel(logging.WARNING)
+    config = here(bootstrap)
+    config = replace(config, instance=instance or config.instance)
+    place = folder if folder is not None else config.data / "worker"
+    if attached:
+        _end_with_parent()
+    if role == "publisher":
+        raise typer.Exit(_publish(config, place))
+    if role == "stream":
+        raise typer.Exit(_stream(config, place))
+    with _publisher_beside(["--bootstrap", config.bootstrap, "--folder", str(place)]):
+        code = _stream(config, place)
+    raise typer.Exit(code)
+
+
+def _stream(config: Settings, folder: Path) -> int:
+    from streams.faust_app.config import WorkerConfig
+    from streams.faust_app.worker import run
+
+    return run(
+        WorkerConfig(
+            bootstrap=config.bootstrap, folder=folder, rules=rules_of(config), group=config.group, state_store=config.state_store or None,
+            instance=config.instance or None, security=config.security,
+        )
+    )  # fmt: skip
+
+
+def _publish(config: Settings, folder: Path) -> int:
+    from ops.wiring import definition
+    from streams.publish import run
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    run(
+        config.bootstrap, definition=definition(config.strategies), folder=folder / "snapshots", group=config.group,
+        security=config.security, stop=ended.is_set,
+    )  # fmt: skip
+    return 0
+
+
+@contextmanager
+def _publisher_beside(options: list[str]) -> Iterator[None]:
+    """A publisher in a process of its own, started again should it end, and ended with this one, however this one ends."""
+    command = [sys.executable, "-m", "ops.cli", "worker", "--role", "publisher", "--attached", *options]
+    stop = threading.Event()
+    child: list[subprocess.Popen[bytes]] = []
+
+    def keep() -> None:
+        while not stop.is_set():
+            child[:] = [subprocess.Popen(command, stdin=subprocess.PIPE)]
+            code = child[0].wait()
+            if not stop.wait(AGAIN):
+                log.warning("the publisher ended with code %d; it is started again", code)
+
+    keeper = threading.Thread(target=keep, name="forage-publisher", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for one in child:
+            one.terminate()
+        keeper.join(10.0)
+        for one in child:
+            one.kill()
+
+
+def _end_with_parent() -> None:
+    """SIGTERM to ourselves when stdin ends: the pipe that the parent holds closes even when it is killed."""
+
+    def watch() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="forage-parent", daemon=True).start()

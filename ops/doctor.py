@@ -1,0 +1,148 @@
+"""What `forage doctor` looks at: each check gives findings, and a finding that is not well ends in what to do."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from ops.settings import NAMES, Settings
+from schemas.errors import ForageError
+
+# Libraries of each role, as modules; a test holds them against pyproject.toml.
+ROLES: dict[str, tuple[str, ...]] = {
+    "base": ("pydantic", "kafka", "numpy", "typer"),
+    "search": ("tantivy", "pyarrow"),
+    "worker": ("faust", "aiokafka", "duckdb", "pyarrow", "river", "cramjam"),
+}
+FREE = 2 << 30  # bytes: a worker's files of a busy day, with room to compact them
+OTHER_NAMES = ("FORAGE_DATA", "FORAGE_KAFKA_LIBS", "FORAGE_KAFKA_PORT")  # of tests and of the development broker
+State = Literal["ok", "note", "problem"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`note`: not needed by everybody. `remedy` is empty when all is well."""
+
+    what: str
+    state: State
+    text: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """All checks, the quick ones first."""
+    yield python(sys.version_info[:3])
+    for role in ROLES:
+        yield libraries(role)
+    yield from names(environment)
+    yield from folder(settings.data, free=FREE)
+    yield development_broker()
+    yield from topics(settings)
+
+
+def python(version: tuple[int, int, int]) -> Finding:
+    text = ".".join(map(str, version))
+    if version >= (3, 11, 0):
+        return Finding("python", "ok", text)
+    return Finding("python", "problem", f"{text} is too old", "install Python 3.11 or newer")
+
+
+def libraries(role: str) -> Finding:
+    """A role of which a part is there is a broken one; one that is wholly absent may not be wanted here."""
+    missing = [name for name in ROLES[role] if find_spec(name) is None]
+    if not missing:
+        return Finding(f"role {role}", "ok", "all its libraries are installed")
+    remedy = "pip install forage" if role == "base" else f"pip install 'forage[{role}]'"
+    state: State = "problem" if role == "base" or set(missing) < set(ROLES[role]) - {"pyarrow"} else "note"
+    return Finding(f"role {role}", state, f"{', '.join(missing)} missing", f"{remedy}, if this machine is to have the role")
+
+
+def names(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables that look like settings and are none, and what is worth setting."""
+    for name in sorted(environment):
+        if name.startswith("FORAGE_") and name not in (*NAMES.values(), *OTHER_NAMES):
+            near = get_close_matches(name, NAMES.values(), 1)
+            yield Finding("settings", "problem", f"{name} is no setting", f"did you mean {near[0]}?" if near else "unset it")
+    if not environment.get(NAMES["client_key"]):
+        remedy = f"set {NAMES['client_key']} to a random text, the same for all workers"
+        yield Finding("settings", "note", "people are counted under hashes without a key", remedy)
+    else:
+        yield Finding("settings", "ok", "people are counted under keyed hashes")
+
+
+def folder(place: Path, *, free: int) -> Iterator[Finding]:
+    """Is the data folder writable, and is there room?"""
+    trial = place / f".doctor-{os.getpid()}"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        trial.write_bytes(b"x")
+        trial.unlink()
+    except OSError as error:
+        remedy = f"give this user the right to write there, or set {NAMES['data']} to another folder"
+        yield Finding("data folder", "problem", f"{place} is not writable ({error.strerror})", remedy)
+        return
+    yield Finding("data folder", "ok", f"{place} is writable")
+    room = shutil.disk_usage(place).free
+    if room < free:
+        yield Finding(
+            "disk", "problem", f"{room >> 20:,} MB free at {place}, at least {free >> 20:,} are needed", "make room or move the folder"
+        )
+    else:
+        yield Finding("disk", "ok", f"{room >> 30:,} GB free")
+
+
+def development_broker() -> Finding:
+    """What `make test` needs to start a broker of its own."""
+    java, maven, docker = _works("java", "-version"), _works("mvn", "-v"), _works("docker", "compose", "version")
+    found = [name for name, there in (("Java", java), ("Maven", maven), ("Docker Compose", docker)) if there]
+    if (java and maven) or docker:
+        return Finding("local broker", "ok", f"{', '.join(found)}: one can be started here")
+    remedy = "install Java 17 and Maven, or Docker with Compose; a broker elsewhere will do too"
+    return Finding("local broker", "note", f"none can be started here (found: {', '.join(found) or 'nothing'})", remedy)
+
+
+def topics(settings: Settings) -> Iterator[Finding]:
+    """Is the broker there, and are the topics right?"""
+    from streams.admin import describe_topics, problems
+
+    if not any(_listens(address.strip()) for address in settings.bootstrap.split(",")):
+        remedy = f"start the broker, or set {NAMES['bootstrap']}; the demo and `forage evaluate` need none"
+        yield Finding("broker", "problem", f"nobody listens on {settings.bootstrap}", remedy)
+        return
+    try:
+        states = describe_topics(settings.bootstrap, security=settings.security)
+    except ForageError as error:
+        remedy = f"is it Kafka, are its security settings ours? Correct {NAMES['bootstrap']} or the settings beside it"
+        yield Finding("broker", "problem", str(error).partition("; ")[0], remedy)
+        return
+    yield Finding("broker", "ok", f"{settings.bootstrap} answers")
+    found = problems(states)
+    for line in found:
+        text, _, remedy = line.rpartition("; ")
+        yield Finding("topics", "problem", text or line, remedy if text else "")
+    if not found:
+        yield Finding("topics", "ok", f"all {len(states)} are as they should be")
+
+
+def _listens(address: str) -> bool:
+    """Known at once, where Kafka's client would try for seconds."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=3.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def _works(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False

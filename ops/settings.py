@@ -1,0 +1,107 @@
+"""Settings: the environment, read once at the edge into one frozen object. Command options go before them."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from schemas.errors import InvalidSetting
+
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+_ADDRESS = re.compile(r"[^\s:,/]+:\d{1,5}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+NAMES: dict[str, str] = {
+    "bootstrap": "FORAGE_BOOTSTRAP",
+    "data": "FORAGE_DATA_DIR",
+    "state_store": "FORAGE_STATE_STORE",
+    "group": "FORAGE_GROUP",
+    "instance": "FORAGE_INSTANCE",
+    "client_key": "FORAGE_CLIENT_KEY",
+    "security_protocol": "FORAGE_SECURITY_PROTOCOL",
+    "ca_file": "FORAGE_CA_FILE",
+    "sasl_mechanism": "FORAGE_SASL_MECHANISM",
+    "sasl_username": "FORAGE_SASL_USERNAME",
+    "sasl_password": "FORAGE_SASL_PASSWORD",
+    "strategies": "FORAGE_STRATEGIES",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What differs between installations. `NAMES` says which variable sets what; each is text there."""
+
+    bootstrap: str = "127.0.0.1:9092"  # host:port of Kafka, several with commas
+    data: Path = Path("var")  # folder of state files, snapshots and spilled events
+    state_store: str = ""  # folder or URL for checkpoints that another machine can start from; none without
+    group: str = "forage"  # workers of one group share the partitions
+    instance: str = ""  # slot of this worker: a restart under the same name gets its partitions back at once
+    client_key: str = ""  # key of the hashes under which people are counted; the same in all workers
+    security_protocol: str = "PLAINTEXT"
+    ca_file: str = ""
+    sasl_mechanism: str = ""
+    sasl_username: str = ""
+    sasl_password: str = ""
+    strategies: tuple[str, ...] = ("lexical", "memory", "popular")
+
+    @property
+    def security(self) -> dict[str, object]:
+        """kafka-python's settings for a secured broker; empty for a plain one."""
+        plain = {
+            "security_protocol": self.security_protocol if self.security_protocol != "PLAINTEXT" else "",
+            "ssl_cafile": self.ca_file,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password,
+        }
+        return {name: value for name, value in plain.items() if value}
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """Settings of an environment; an empty variable counts as not set. Raises InvalidSetting."""
+    given = {field: environment[name] for field, name in NAMES.items() if environment.get(name)}
+    assert set(NAMES) == {field.name for field in fields(Settings)}
+    plain: dict[str, object] = dict(given)
+    if "data" in given:
+        plain["data"] = Path(given["data"])
+    if "strategies" in given:
+        plain["strategies"] = tuple(name.strip() for name in given["strategies"].split(",") if name.strip())
+    settings = Settings(**plain)  # type: ignore[arg-type]
+    check_bootstrap(settings.bootstrap)
+    for name in settings.strategies:
+        if not _NAME.fullmatch(name):
+            _refuse("strategies", name, "names are small letters, digits and _; write them as lexical,memory,popular")
+    if len(set(settings.strategies)) != len(settings.strategies) or not settings.strategies:
+        _refuse("strategies", given["strategies"], "must name at least one strategy, each once; write lexical,memory,popular")
+    _check_security(settings)
+    if len(settings.client_key.encode()) > 64:
+        _refuse("client_key", "longer than 64 bytes", "at most 64 bytes are used; take a shorter random key")
+    return settings
+
+
+def current() -> Settings:
+    """Settings of this process."""
+    return read(os.environ)
+
+
+def check_bootstrap(bootstrap: str) -> None:
+    """Raises InvalidSetting unless every address is host:port."""
+    for address in bootstrap.split(","):
+        if not _ADDRESS.fullmatch(address.strip()) or int(address.rpartition(":")[2]) > 65_535:
+            _refuse("bootstrap", address, "must be host:port, several with commas; write 127.0.0.1:9092")
+
+
+def _check_security(settings: Settings) -> None:
+    protocol, mechanism = settings.security_protocol, settings.sasl_mechanism
+    if protocol not in PROTOCOLS:
+        _refuse("security_protocol", protocol, f"must be one of {', '.join(PROTOCOLS)}")
+    if protocol.startswith("SASL") and not mechanism:
+        _refuse("sasl_mechanism", "not set", f"{protocol} needs one; set PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+    if mechanism and not protocol.startswith("SASL"):
+        _refuse("sasl_mechanism", mechanism, f"has no effect with {protocol}; set {NAMES['security_protocol']} to SASL_SSL")
+    if settings.ca_file and not Path(settings.ca_file).is_file():
+        _refuse("ca_file", settings.ca_file, "no such file; give the path of the CA's certificate in PEM form")
+
+
+def _refuse(field: str, value: str, rule: str) -> None:
+    raise InvalidSetting(f"{NAMES[field]} is {value}: {rule}")

@@ -1,0 +1,102 @@
+"""The topic of policy snapshots as a reader at a desk sees it, and orders to the publisher."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kafka.errors import KafkaError
+
+from schemas.codec import decode, encode
+from schemas.errors import InvalidMessage, NotFound, Unavailable
+from schemas.snapshots import Command, Content, Manifest, Part, join_parts
+from schemas.topics import CONTROL, POLICY
+from streams.clients import DisposableProducer, Security, connect
+from streams.follower import Follower, Incoming
+from streams.policy_view import order
+
+_CURRENT, _HISTORY = "manifest", "manifest/"  # the newest one alone, and each that is kept by its seq
+WAIT = 15.0  # s to read the whole topic or to place an order
+
+
+class Publications:
+    """Manifests in order of publication, with the parts that are still on the topic."""
+
+    def __init__(self) -> None:
+        self._manifests: dict[tuple[int, int], Manifest] = {}
+        self._parts: dict[str, Part] = {}
+
+    def take(self, records: Sequence[Incoming]) -> None:
+        """Records in the order of the topic; what does not parse is left out."""
+        for record in records:
+            key = (record.key or b"").decode(errors="replace")
+            try:
+                if key == _CURRENT or key.startswith(_HISTORY):
+                    self._manifest(key, record.value)
+                elif key.startswith("part/") and record.value is not None:
+                    self._parts[key.removeprefix("part/")] = decode(Part, record.value)
+                elif key.startswith("part/"):
+                    self._parts.pop(key.removeprefix("part/"), None)
+            except InvalidMessage:
+                continue
+
+    def _manifest(self, key: str, value: bytes | None) -> None:
+        if value is not None:
+            manifest = decode(Manifest, value)
+            self._manifests[order(manifest)] = manifest
+        else:  # forgotten by the publisher
+            self._manifests = {at: one for at, one in self._manifests.items() if f"{_HISTORY}{one.seq}" != key}
+
+    def list(self) -> Sequence[Manifest]:
+        """Oldest first."""
+        return [self._manifests[at] for at in sorted(self._manifests)]
+
+    def content(self, content_id: str) -> Content:
+        """Raises NotFound, and CorruptFile when a part is missing or has other bytes."""
+        return join_parts(self.find(content_id), self._parts)
+
+    def find(self, which: int | str) -> Manifest:
+        """The newest publication with this seq or this content_id (8 hex digits suffice). Raises NotFound."""
+        return find(self.list(), which)
+
+
+def find(manifests: Sequence[Manifest], which: int | str) -> Manifest:
+    """The last of `manifests` with this seq or this content_id (8 hex digits suffice). Raises NotFound."""
+    if isinstance(which, int):
+        found = [one for one in manifests if one.seq == which]
+    else:
+        found = [one for one in manifests if len(which) >= 8 and one.content_id.startswith(which)]
+    if not found:
+        raise NotFound(f"snapshot {which} is not on {POLICY.name}; `forage snapshots list` shows seq and content_id of what is")
+    if len({one.content_id for one in found}) > 1:
+        raise NotFound(f"snapshot {which} names {len(found)} contents; give the content_id, with more digits")
+    return found[-1]
+
+
+def read_publications(bootstrap: str, *, security: Security | None = None, wait: float = WAIT) -> Publications:
+    """All that stands on the topic now. Raises Unavailable."""
+    read = Publications()
+    follower = Follower(bootstrap, POLICY.name, handle=read.take, security=security)
+    try:
+        if not follower.wait(wait):
+            trouble = follower.progress().last_error or "no answer"
+            raise Unavailable(f"{POLICY.name} at {bootstrap} could not be read in {wait:.0f} s ({trouble}); is the broker running?")
+    finally:
+        follower.close()
+    return read
+
+
+def place_order(bootstrap: str, command: Command, *, security: Security | None = None) -> None:
+    """Put an order to the publisher on the topic `control`; it acts within seconds. Raises Unavailable."""
+    settings: Mapping[str, Any] = {"enable_idempotence": False, "acks": "all", "allow_auto_create_topics": False}
+    try:
+        producer = connect(
+            DisposableProducer, bootstrap, security=security, bootstrap_timeout_ms=5_000, max_block_ms=5_000, delivery_timeout_ms=10_000,
+            request_timeout_ms=5_000, **settings,
+        )  # fmt: skip
+        try:
+            producer.send(CONTROL.name, encode(command), command.command_id.encode()).get(timeout=WAIT)
+        finally:
+            producer.close(timeout=0.2)
+    except KafkaError as error:
+        raise Unavailable(
+            f"the order was not placed: {error!r:.200}; is the broker {bootstrap} running? `forage topics check` looks at its topics"
+        ) from None

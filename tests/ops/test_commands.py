@@ -1,0 +1,220 @@
+"""The commands as a person runs them, where no broker is needed."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from evaluation.datasets.folder import write
+from evaluation.datasets.rows import Click
+from learners.definition import ArmSpec, Definition
+from learners.fit import fit
+from learners.registry import Registry
+from ops.cli import app
+from schemas.entities import Entity
+from schemas.export import MESSAGES
+
+START = 1_600_000_000_000
+NOBODY = "127.0.0.1:1"
+GAMES = ("halo reach", "halo wars", "gears of war", "mario kart", "zelda", "fifa soccer")
+
+
+@pytest.fixture
+def forage(tmp_path):
+    """forage("data", "digest", ...) -> result; settings are the defaults, with a data folder of the test's own."""
+
+    def run(*words, input=None, **environment):  # noqa: A002
+        settings = {"FORAGE_DATA_DIR": str(tmp_path / "var"), "FORAGE_BOOTSTRAP": NOBODY, **environment}
+        return CliRunner().invoke(app, [str(word) for word in words], input=input, env=settings)
+
+    return run
+
+
+def commands(command=None, path=()):
+    command = command or get_command(app)
+    yield path
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_help_explains_every_command_argument_and_option(forage, path):
+    result = forage(*path, "--help")
+    assert result.exit_code == 0
+    command = get_command(app)
+    for name in path:
+        command = command.commands[name]
+    assert command.help
+    assert command.help[0].isupper()
+    assert [parameter.name for parameter in command.params if not getattr(parameter, "help", "") and parameter.name != "help"] == []
+
+
+def test_the_help_of_groups_is_not_cut_off(forage):
+    for path in commands():
+        help_ = forage(*path, "--help").stdout
+        assert [line for line in help_.partition("Commands:")[2].splitlines() if line.endswith("...")] == []
+
+
+def test_figures_come_as_json_too():
+    without = {
+        ("demo",): False, ("worker",): True, ("events", "send"): False, ("events", "tail"): False, ("data", "import"): False,
+        ("data", "schema"): True, ("data", "digest"): False, ("topics", "create"): False, ("topics", "check"): False,
+        ("topics", "describe"): False, ("evaluate", "loop"): False, ("snapshots", "list"): False, ("snapshots", "show"): False,
+        ("doctor",): False,
+    }  # fmt: skip
+    for path, none in without.items():
+        command = get_command(app)
+        for name in path:
+            command = command.commands[name]
+        assert ("json" not in {parameter.name for parameter in command.params}) == none, path
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("data", "digest"), "forage data digest DIR"),
+        (("data", "digest", "--log", "nowhere.gz"), "--record nowhere.gz"),
+        (("data", "digest", "nowhere"), "give the folder of an embedded run"),
+        (("data", "import", "bestbuy", "nowhere", "--out", "there"), "give the folder that holds"),
+        (("evaluate", "loop", "nowhere"), "forage data import"),
+        (("evaluate", "loop", "nowhere", "--record", "x", "--seeds", "2"), "leave out --seeds"),
+        (("evaluate", "loop", "nowhere", "--record", "x", "--contenders", "rrf"), "let learned be among"),
+        (("snapshots", "list", "--folder", "nowhere"), "`manifests` and `contents`"),
+        (("events", "tail", "searches"), "choose one of search.impressions"),
+        (("topics", "check", "--bootstrap", "here"), "write 127.0.0.1:9092"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_errors_end_in_the_remedy(forage, words, remedy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = forage(*words)
+    assert result.exit_code == 1
+    assert re.fullmatch(r"error: .*\n", result.stderr, re.DOTALL)
+    assert remedy in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("words", [("topics", "check"), ("events", "tail", "control")], ids=" ".join)
+def test_without_a_broker_the_address_is_named(forage, words):
+    result = forage(*words, input="")
+    assert (result.exit_code, NOBODY in result.stderr) == (1, True)
+    assert "is it running" in result.stderr
+
+
+def test_a_wrong_environment_does_not_hide_the_help(forage):
+    assert forage("topics", "check", FORAGE_SECURITY_PROTOCOL="x").exit_code == 1
+    assert forage("topics", "check", "--help", FORAGE_SECURITY_PROTOCOL="x").exit_code == 0
+
+
+def test_a_library_of_another_role_is_named_with_what_to_install():
+    code = """
+import sys
+sys.modules["duckdb"] = None
+sys.argv = ["forage", "data", "digest", "."]
+from ops.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "error: duckdb is not installed; pip install 'forage[worker]', or [all] for everything\n"
+
+
+def test_schema_writes_a_file_a_message(forage, tmp_path):
+    result = forage("data", "schema", tmp_path / "schemas")
+    assert sorted(path.name for path in (tmp_path / "schemas").iterdir()) == sorted(f"{name}.schema.json" for name in MESSAGES)
+    assert len(result.stdout.splitlines()) == len(MESSAGES)
+
+
+# -- evaluate, then the digest of what it recorded ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Six games; twelve searches of two queries, a minute apart, by four people."""
+    entities = [Entity(entity_id=f"g{n}", entity_type="game", title=title) for n, title in enumerate(GAMES)]
+    clicks = [
+        Click(START + n * 60_000 + 5_000, START + n * 60_000, f"c{n % 4}", ("halo", "kart game")[n % 2], ("g1", "g3")[n % 2], "click", None)
+        for n in range(12)
+    ]
+    write(tmp_path / "shop", entities=entities, clicks=clicks)
+    return tmp_path / "shop"
+
+
+def test_evaluate_records_a_log_whose_digest_is_one(forage, dataset, tmp_path):
+    log = tmp_path / "log.jsonl.gz"
+    result = forage("evaluate", "loop", dataset, "--record", log, "--json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert (figures["dataset"], figures["protocol"], figures["searches"], figures["clicks"]) == ("shop", "full", 12, 12)
+    assert set(figures["contenders"]) == {"learned", "rrf", "memory_first", "lexical", "memory", "popular"}
+    # "halo" finds g0 and g1, "kart game" finds g3: lexical always has what is clicked among its first ten
+    assert figures["contenders"]["lexical"]["all"]["overall"]["hit@10"]["mean"] == 1.0
+    ways = [(), ("--partitions", 1, "--batch", 1), ("--interleave", "actions-first"), ("--stops", 3, "--partitions", 2)]
+    digests = [forage("data", "digest", "--log", log, "--json", *way) for way in ways]
+    assert [one.stderr for one in digests] == [""] * len(ways)
+    assert len({one.stdout for one in digests}) == 1
+    assert set(json.loads(digests[0].stdout)) == {"memory", "tallies", "open", "sets", "state"}
+    text = forage("data", "digest", "--log", log).stdout.splitlines()
+    assert text[-1] == f"state    {json.loads(digests[0].stdout)['state']}"
+    assert forage("data", "digest", "--log", log, "--json", FORAGE_CLIENT_KEY="k").stdout != digests[0].stdout
+
+
+def test_evaluate_takes_a_part_of_the_log_some_contenders_and_several_seeds(forage, dataset):
+    words = ("evaluate", "loop", dataset, "--searches", 6, "--contenders", "learned, lexical", "--protocol", "bandit")
+    text = forage(*words).stdout
+    assert text.startswith("shop, protocol bandit: 6 searches, 6 clicks judged\n")
+    two = json.loads(forage(*words, "--seeds", 2, "--json").stdout)
+    assert set(two["contenders"]) == {"learned", "lexical"}
+    assert [run["settings"]["salt"] for run in two["runs"]] == ["forage", "forage-1"]
+    means = [run["contenders"]["learned"]["all"]["asked"] for run in two["runs"]]
+    assert two["contenders"]["learned"]["all"]["asked"] == sum(means) / 2
+    assert forage("evaluate", "loop", dataset, "--contenders", "magic").stderr.startswith("error: no contender ['magic']; choose among")
+
+
+# -- snapshots in a folder ----------------------------------------------------------------------------------------------------
+
+
+def content(salt):
+    return fit(Definition(salt=salt, arms=[ArmSpec.of("lexical"), ArmSpec.of("memory")]), {}, 0)
+
+
+def test_snapshots_of_a_folder_are_listed_shown_rolled_back_pinned_and_promoted(forage, tmp_path):
+    registry = Registry(tmp_path)
+    first, second = (registry.publish(content(salt), created=at) for at, salt in ((1_000, "a"), (2_000, "b")))
+    waiting = registry.store(content("c"))
+    here = ("--folder", tmp_path)
+    listed = forage("snapshots", "list", *here).stdout.splitlines()
+    assert len(listed) == 3
+    assert listed[2].split()[:2] == ["2", second.content_id[:12]]
+    assert listed[2].endswith("in use")
+    shown = json.loads(forage("snapshots", "show", "1", *here, "--json").stdout)
+    assert shown["manifest"]["content_id"] == first.content_id
+    assert "lexical" in forage("snapshots", "show", *here).stdout
+
+    assert forage("snapshots", "rollback", *here).stdout == f"seq 3: {first.content_id[:12]}, pinned\n"
+    assert "`unpin` first" in forage("snapshots", "promote", waiting, *here).stderr
+    assert forage("snapshots", "unpin", *here).stdout == f"seq 4: {first.content_id[:12]}, not pinned\n"
+    assert forage("snapshots", "promote", waiting, *here).stdout == f"seq 5: {waiting[:12]}, not pinned\n"
+    assert forage("snapshots", "pin", *here).stdout == f"seq 6: {waiting[:12]}, pinned\n"
+    assert forage("snapshots", "rollback", "2", *here).stdout == f"seq 7: {second.content_id[:12]}, pinned\n"
+    listed = json.loads(forage("snapshots", "list", *here, "--json").stdout)["snapshots"]
+    assert [one["seq"] for one in listed] == [1, 2, 3, 4, 5, 6, 7]
+    assert "snapshots list" in forage("snapshots", "rollback", "99", *here).stderr
+
+
+def test_nothing_older_to_roll_back_to(forage, tmp_path):
+    Registry(tmp_path).publish(content("a"), created=1)
+    assert "nothing older" in forage("snapshots", "rollback", "--folder", tmp_path).stderr
+
+
+def test_doctor_fails_without_a_broker_and_says_so_in_both_forms(forage):
+    text, plain = forage("doctor"), forage("doctor", "--json")
+    assert (text.exit_code, plain.exit_code) == (1, 1)
+    assert re.search(r"^problem +broker: .*set FORAGE_BOOTSTRAP", text.stdout, re.MULTILINE)
+    found = json.loads(plain.stdout)
+    assert found["problems"] == sum(one["state"] == "problem" for one in found["findings"]) >= 1
