@@ -93,15 +93,7 @@ class Registry:
 
     def find(self, which: int | str) -> Manifest:
         """The newest publication with this seq or this content_id (8 hex digits suffice). Raises NotFound."""
-        if isinstance(which, int):
-            found = [self._manifests[which]] if which in self._manifests else []
-        else:
-            found = [one for one in self._manifests.values() if len(which) >= 8 and one.content_id.startswith(which)]
-        if not found:
-            raise NotFound(f"snapshot {which} is not in {self._folder}; `forage snapshots list` shows seq and content_id")
-        if len({one.content_id for one in found}) > 1:
-            raise NotFound(f"snapshot {which} names {len(found)} contents; give more digits of the content_id")
-        return max(found, key=lambda one: one.seq)
+        return find(self.list(), which, where=self._folder)
 
     def rollback(self, to: int | str, *, created: int, publisher_epoch: int = 0) -> Manifest:
         """Publish old content under a new seq and pin it: refreshes stop until `unpin`."""
@@ -141,17 +133,8 @@ class Registry:
     def _publish(
         self, content: Content, *, created: int, publisher_epoch: int, applied: Mapping[str, Sequence[int]], reason: str, pinned: bool
     ) -> Manifest:
-        manifest = Manifest(
-            model=str(content.definition.get("model", MODEL)),
-            content_id=content.content_id,
-            seq=self._last + 1,
-            publisher_epoch=publisher_epoch,
-            created=created,
-            feature_schema=str(content.definition.get("feature_schema", "")),
-            parts=[part.sha256 for part in content.split()],
-            applied={source: [*offsets] for source, offsets in applied.items()},
-            pinned=pinned,
-            reason=reason,
+        manifest = manifest_of(
+            content, seq=self._last + 1, publisher_epoch=publisher_epoch, created=created, applied=applied, reason=reason, pinned=pinned
         )
         if why := refusal(content, manifest, running=self.current):
             raise InvalidSetting(f"snapshot is not published: {why}")
@@ -171,6 +154,37 @@ class Registry:
             del self._manifests[one.seq]
         for content_id in {one.content_id for one in old} - {one.content_id for one in self._manifests.values()}:
             (self._contents / content_id).unlink(missing_ok=True)
+
+
+def find(manifests: Sequence[Manifest], which: int | str, *, where: object) -> Manifest:
+    """The last of the manifests with this seq or this content_id (8 hex digits suffice). Raises NotFound."""
+    if isinstance(which, int):
+        found = [one for one in manifests if one.seq == which]
+    else:
+        found = [one for one in manifests if len(which) >= 8 and one.content_id.startswith(which)]
+    if not found:
+        raise NotFound(f"snapshot {which} is not in {where}; `forage snapshots list` shows seq and content_id")
+    if len({one.content_id for one in found}) > 1:
+        raise NotFound(f"snapshot {which} names {len(found)} contents; give more digits of the content_id")
+    return found[-1]
+
+
+def manifest_of(
+    content: Content, *, seq: int, publisher_epoch: int, created: int, applied: Mapping[str, Sequence[int]], reason: str, pinned: bool
+) -> Manifest:
+    """The manifest of one publication of a content."""
+    return Manifest(
+        model=str(content.definition.get("model", MODEL)),
+        content_id=content.content_id,
+        seq=seq,
+        publisher_epoch=publisher_epoch,
+        created=created,
+        feature_schema=str(content.definition.get("feature_schema", "")),
+        parts=[part.sha256 for part in content.split()],
+        applied={source: [*offsets] for source, offsets in applied.items()},
+        pinned=pinned,
+        reason=reason,
+    )
 
 
 def _manifest(path: Path) -> Manifest | None:

@@ -32,7 +32,17 @@ class Publisher:
             sums = np.array(row.sums, dtype=np.int64)
             old = self._rows.get((source, key))
             self._rows[source, key] = sums
-            self.add({key: sums if old is None or len(old) != len(sums) else sums - old})
+            if old is not None and len(old) != len(sums):  # nothing to subtract from: the old row is taken back, the new one added
+                self.add({key: -old})
+                old = None
+            self.add({key: sums if old is None else sums - old})
+
+    def redefine(self, definition: Definition) -> None:
+        """Fit another definition to the rows that were `put`."""
+        self._sums = Accumulator(definition)
+        for (_, key), sums in self._rows.items():
+            self._sums.add({key: sums})
+        self._changed = True
 
     def refresh(self) -> Content | None:
         """The fitted policy, or None when no sum changed since the last refresh."""

@@ -1,0 +1,111 @@
+"""One time of being the publisher: follows the shares and the topic of policies, obeys, refreshes, sends what the ledger wants sent."""
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from learners.definition import Definition
+from schemas.codec import decode
+from schemas.errors import ForageError, InvalidMessage, Unavailable
+from schemas.snapshots import Command, Content
+from schemas.topics import CONTROL, POLICY, SHARES
+from streams.admin import topic_ids
+from streams.clients import DisposableProducer, Security, connect
+from streams.follower import Follower, Incoming
+from streams.policy_ledger import PolicyLedger
+from streams.shares_view import SharesView
+
+log = logging.getLogger(__name__)
+SEND = 10_000  # ms that a message may take
+
+
+class Turn:
+    """From taking over to losing the group, or to the first error. One thread calls; the followers share `_lock` with it."""
+
+    def __init__(
+        self, bootstrap: str, *, definition: Definition, stored: Callable[[str], Content], security: Security | None = None
+    ) -> None:  # fmt: skip
+        control = f"control/{topic_ids(bootstrap, [CONTROL.name], security=security).get(CONTROL.name, '')}"
+        self._ledger = PolicyLedger(definition, control=control, stored=stored)
+        self._shares = SharesView(definition)
+        self._lock = threading.Lock()
+        self._waiting: list[Incoming] = []
+        self._said = ""
+        self._producer: Any = connect(
+            DisposableProducer, bootstrap, security=security, enable_idempotence=False, acks="all", max_in_flight_requests_per_connection=1,
+            delivery_timeout_ms=SEND, request_timeout_ms=SEND // 2, max_block_ms=SEND // 2, bootstrap_timeout_ms=2_000,
+            allow_auto_create_topics=False,
+        )  # fmt: skip
+        self._followers = [
+            Follower(bootstrap, topic.name, handle=partial(self._take, handle), security=security)
+            for topic, handle in ((POLICY, self._ledger.saw), (SHARES, self._shares.apply))
+        ]
+
+    def step(self, commands: list[Incoming], now: int) -> int | None:
+        """Obey, refresh, send; the offset of the last command that is dealt with. Raises KafkaError, and Unavailable when fenced."""
+        self._waiting += commands
+        if not all(one.wait(0.0) for one in self._followers):
+            return None
+        with self._lock:
+            if self._ledger.epoch is None:
+                self._ledger.take_over(now)
+                log.info("publishing with epoch %s, after seq %s", self._ledger.epoch, self._ledger.running and self._ledger.running.seq)
+        done = None
+        while self._waiting:
+            with self._lock:
+                self._obey(self._waiting[0], now)
+            self._send()
+            done = self._waiting.pop(0).offset
+        with self._lock:
+            self._refresh(now)
+        self._send()
+        return done
+
+    def close(self) -> None:
+        """Stop following; what was not sent is found by the next owner."""
+        for one in self._followers:
+            one.close()
+        self._producer.close(timeout=0.2)
+
+    def _take(self, handle: Callable[[list[Incoming]], None], records: list[Incoming]) -> None:
+        with self._lock:
+            handle(records)
+
+    def _obey(self, record: Incoming, now: int) -> None:
+        try:
+            command = decode(Command, record.value)
+        except InvalidMessage as error:
+            self._ledger.pass_by(record.offset)
+            log.error("a command at offset %d is refused: %s", record.offset, error)
+            return
+        try:
+            obeyed = self._ledger.obey(command, offset=record.offset, now=now)
+        except ForageError as error:
+            log.error("command %s (%s) is refused: %s", command.command_id, command.action, error)
+        else:
+            done = "is obeyed" if obeyed else "was obeyed before"
+            log.info("command %s (%s) %s; its reason: %s", command.command_id, command.action, done, command.reason or "none given")
+
+    def _refresh(self, now: int) -> None:
+        if not self._ledger.due(now):
+            return
+        try:
+            content = self._shares.content(self._ledger.definition)
+            self._ledger.refresh(content, applied=self._shares.applied, now=now)
+            self._said = ""
+        except ForageError as error:
+            if str(error) != self._said:
+                log.error("no refresh, the running policy stays: %s", error)
+            self._said = str(error)
+
+    def _send(self) -> None:
+        with self._lock:
+            if self._ledger.fenced:
+                raise Unavailable("another publisher has taken over with a higher epoch; this one waits for its turn")
+            unsent = self._ledger.unsent()
+        for message in unsent:
+            sent = self._producer.send(POLICY.name, message.value, message.key.encode(), partition=0).get(timeout=SEND / 1000)
+            with self._lock:
+                self._ledger.sent(message, sent.offset)
