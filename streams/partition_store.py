@@ -16,7 +16,7 @@ from streams.join import Rules
 from streams.kernel import Kernel
 from streams.share import Share
 
-KEEP_SENT = 10 * 60_000  # ms that sent messages are kept, so that an owner that takes over can send them again
+KEEP_SENT = 10 * 60_000  # ms: rows sent so lately are sent again by an owner that takes over
 _IDS = pa.schema([("bucket", pa.int64()), ("id", pa.binary()), ("content", pa.int64())])
 _EVENTS = pa.schema([("search_id", pa.string()), ("topic", pa.string()), ("time", pa.int64()), ("value", pa.binary())])
 _OUTBOX = pa.schema([("topic", pa.string()), ("partition", pa.int64()), ("key", pa.string()), ("value", pa.binary()), ("time", pa.int64())])
@@ -38,14 +38,18 @@ class PartitionStore:
                 "set the topics back to that partition count, or replay the log into a new folder"
             )
         self.seq: int = self._one("SELECT coalesce(max(seq), 0) FROM applied")
-        self.sent: int = self._one("SELECT coalesce(max(seq), 0) FROM sent")
         self.epoch: int = self._one("SELECT coalesce(max(epoch), 0) FROM epoch")
 
     @classmethod
     def open(cls, path: Path, partition: int, partitions: int) -> "PartitionStore":
         """Open or create the file. Raises Unavailable, CorruptFile, PartitionMismatch."""
         sql = (files("streams") / "partition_store.sql").read_text("utf-8")
-        return cls(Store(path, [shares.schema_sql(), sql]), partition, partitions)
+        store = Store(path, [shares.schema_sql(), sql])
+        try:
+            return cls(store, partition, partitions)
+        except BaseException:
+            store.close()
+            raise
 
     @property
     def path(self) -> Path:
@@ -53,7 +57,8 @@ class PartitionStore:
 
     def next_offsets(self) -> dict[Input, int]:
         """First offset of each input that is not applied yet."""
-        return {topic: dict(self._applied()).get(topic, (0, 0))[0] for topic in INPUTS}
+        applied = dict(self._applied())
+        return {topic: applied.get(topic, (0, 0))[0] for topic in INPUTS}
 
     def kernel(self, rules: Rules) -> Kernel:
         """The kernel as of the last transaction."""
@@ -71,23 +76,19 @@ class PartitionStore:
 
         `sent`: with it, note as `mark_sent` does.
         """
-        self.seq += 1
+        seq = self.seq + 1
         tables = {
             "memory": shares.memory_table(changes.memory),
             "tallies": shares.tally_table(changes.tallies),
             "outbox": _table(_OUTBOX, changes.outgoing),
+            "applied": _table(_APPLIED, [(topic, changes.next[topic], changes.times[topic]) for topic in INPUTS]),
         }
-        tables = {name: table.append_column("seq", pa.array([self.seq] * len(table), pa.int64())) for name, table in tables.items()}
+        tables = {name: table.append_column("seq", pa.array([seq] * len(table), pa.int64())) for name, table in tables.items()}
         tables["ids"], tables["events"] = _table(_IDS, changes.ids), _table(_EVENTS, changes.events)
         tables["sets"] = _table(_SETS, [(name, one.count, str(one.total)) for name, one in changes.sets.items()])
-        applied = _table(_APPLIED, [(topic, changes.next[topic], changes.times[topic]) for topic in INPUTS])
-        tables["applied"] = applied.append_column("seq", pa.array([self.seq] * 2, pa.int64()))
-        try:
-            marks = [("INSERT INTO sent VALUES (?, ?)", list(sent))] if sent else []
-            self._store.append(tables, [("DELETE FROM applied", []), *marks])
-        except BaseException:
-            self.seq -= 1
-            raise
+        marks = [("INSERT INTO sent VALUES (?, ?)", list(sent))] if sent else []
+        self._store.append(tables, [("DELETE FROM applied", []), *marks])
+        self.seq = seq
 
     def begin_epoch(self, at_least: int) -> int:
         """Start owning, before anything is sent: an epoch above every earlier one here, and not below `at_least`."""
@@ -110,10 +111,10 @@ class PartitionStore:
 
     # -- outbox -----------------------------------------------------------------------------------------------------------
 
-    def outbox(self, after: int, limit: int = 1_000_000) -> list[tuple[int, Outgoing]]:
+    def outbox(self, after: int) -> list[tuple[int, Outgoing]]:
         """Messages of transactions after seq `after`, in order, with their seq."""
-        sql = "SELECT seq, topic, partition, key, value, time FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
-        return [(row[0], Outgoing(*row[1:])) for row in self._rows(sql, [after, limit])]
+        sql = "SELECT seq, topic, partition, key, value, time FROM outbox WHERE seq > ? ORDER BY seq, rowid"
+        return [(row[0], Outgoing(*row[1:])) for row in self._rows(sql, [after])]
 
     def changed(self, after: int) -> tuple[list[MemoryKey], list[TallyKey]]:
         """Rows changed by transactions after seq `after`."""
@@ -123,11 +124,14 @@ class PartitionStore:
 
     def mark_sent(self, seq: int, now: int) -> None:
         """Everything up to `seq` has been acknowledged by the broker at wall time `now` (ms)."""
-        self.sent = max(self.sent, seq)
         self._store.append({}, [("INSERT INTO sent VALUES (?, ?)", [seq, now])])
 
+    def last_sent(self) -> int:
+        """The seq up to which everything has been acknowledged."""
+        return self._one("SELECT coalesce(max(seq), 0) FROM sent")
+
     def resend_from(self, now: int) -> int:
-        """The seq after which an owner that took over sends again: all that was sent in the last KEEP_SENT ms."""
+        """The seq after which an owner that took over sends rows again: all that were sent in the last KEEP_SENT ms."""
         return self._one("SELECT coalesce(max(seq), 0) FROM sent WHERE sent_at < ?", [now - KEEP_SENT])
 
     # -- reading and tidying ----------------------------------------------------------------------------------------------
@@ -142,16 +146,13 @@ class PartitionStore:
 
     def share(self) -> Share:
         """The sums, for the digest."""
-        sets: dict[str, SetHash] = {}
-        for name, count, total in self._rows("SELECT name, count, total FROM sets"):
-            sets.setdefault(name, SetHash()).merge(SetHash(count, int(total)))
-        return Share(shares.as_counts(self.memory_rows()), shares.tally_rows(self._store), sets)
+        return Share(shares.as_counts(self.memory_rows()), shares.tally_rows(self._store), self._sets())
 
     def compact(self, rules: Rules, now: int) -> None:
         """Add up deltas and drop what no later record can ask for, in one transaction; then fold the WAL into the file."""
         applied = dict(self._applied())
         watermark = min((applied.get(topic, (0, 0))[1] for topic in INPUTS), default=0)
-        memory, tallies, sets = self.memory_rows(), shares.tally_rows(self._store), self.share().sets
+        memory, tallies, sets = self.memory_rows(), shares.tally_rows(self._store), self._sets()
         order = "query_key, segment, entity_id, day"
         last = self._store.query(f"SELECT max(seq) AS seq FROM memory GROUP BY {order} ORDER BY {order}")
         order = "kind, arm, context, hour"
@@ -167,7 +168,7 @@ class PartitionStore:
             ("DELETE FROM memory", []), ("DELETE FROM tallies", []), ("DELETE FROM sets", []),
             ("DELETE FROM ids WHERE ? > bucket * 3600000 + ?", [watermark, day]),
             ("DELETE FROM events WHERE time < ?", [watermark - 2 * rules.window]),
-            ("DELETE FROM outbox WHERE seq <= ?", [done]),
+            ("DELETE FROM outbox WHERE seq <= ?", [self.last_sent()]),  # only rows are ever sent twice
             ("DELETE FROM sent WHERE seq < ?", [done]),
         ])  # fmt: skip
         self._store.checkpoint()
@@ -184,6 +185,12 @@ class PartitionStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _sets(self) -> dict[str, SetHash]:
+        sets: dict[str, SetHash] = {}
+        for name, count, total in self._rows("SELECT name, count, total FROM sets"):
+            sets.setdefault(name, SetHash()).merge(SetHash(count, int(total)))
+        return sets
 
     def _applied(self) -> list[tuple[Input, tuple[int, int]]]:
         return [(topic, (next_, time)) for topic, next_, time in self._rows("SELECT topic, next, time FROM applied")]

@@ -60,8 +60,13 @@ class StateStore:
         return cls(files, root)
 
     def write(self, path: Path, about: Checkpoint) -> str:
-        """Copy a partition's file (right after its own checkpoint: no WAL) and then write the manifest. Returns the name."""
+        """Copy a partition's file (right after its own checkpoint: no WAL) and then write the manifest. Returns the name.
+
+        A checkpoint that is there already is left alone: its manifest would not fit the new copy until it is written too.
+        """
         folder = self._folder(about.partition)
+        if about.name in self._names(about.partition):
+            return about.name
         self._files.create_dir(folder, recursive=True)
         hasher, size = sha256(), 0
         with path.open("rb") as source, self._files.open_output_stream(f"{folder}/{about.name}.duckdb") as target:
@@ -77,19 +82,24 @@ class StateStore:
                 self._delete(f"{folder}/{old}{end}")
         return about.name
 
-    def best(self, partition: int, topic_ids: Mapping[str, str]) -> Checkpoint | None:
-        """The checkpoint of these topics with the highest offsets; a damaged or foreign manifest is passed over."""
+    def best(self, partition: int, topic_ids: Mapping[str, str]) -> list[Checkpoint]:
+        """Checkpoints of these topics, that with the highest offsets first; damaged and foreign manifests are passed over."""
         found = [self._read(partition, name) for name in self._names(partition)]
         fit = [one for one in found if one is not None and all(one.topic_ids.get(t) == topic_ids[t] for t in topic_ids)]
-        return max(fit, key=lambda one: (sum(one.next.values()), one.epoch), default=None)
+        return sorted(fit, key=lambda one: (sum(one.next.values()), one.epoch), reverse=True)
+
+    def highest_epoch(self, partition: int) -> int:
+        """The highest epoch that a checkpoint of the partition names, 0 for none."""
+        return max((int(name.partition("-")[0]) for name in self._names(partition)), default=0)
 
     def fetch(self, checkpoint: Checkpoint, path: Path) -> None:
-        """Replace the local file by the checkpoint, whole or not at all. Raises CorruptFile when its bytes are not what it says."""
+        """Replace the local file by the checkpoint, whole or not at all. Raises CorruptFile when its bytes are not what it says, or
+        are gone."""
         part, hasher = path.with_suffix(".fetching"), sha256()
-        with (
-            self._files.open_input_stream(f"{self._folder(checkpoint.partition)}/{checkpoint.name}.duckdb") as source,
-            part.open("wb") as target,
-        ):
+        stored = f"{self._folder(checkpoint.partition)}/{checkpoint.name}.duckdb"
+        if self._files.get_file_info(stored).type == fs.FileType.NotFound:
+            raise CorruptFile(f"checkpoint {checkpoint.name} has lost its file; delete its manifest, an older one is taken until then")
+        with self._files.open_input_stream(stored) as source, part.open("wb") as target:
             while chunk := source.read(CHUNK):
                 hasher.update(chunk)
                 target.write(chunk)
@@ -97,7 +107,9 @@ class StateStore:
             os.fsync(target.fileno())
         if hasher.hexdigest() != checkpoint.sha256:
             part.unlink()
-            raise CorruptFile(f"checkpoint {checkpoint.name} has other bytes than its manifest says; delete it, an older one is taken then")
+            raise CorruptFile(
+                f"checkpoint {checkpoint.name} has other bytes than its manifest says; delete it, an older one is taken until then"
+            )
         wal = Path(f"{path}.wal")
         if wal.exists():
             shutil.move(wal, f"{wal}.replaced")

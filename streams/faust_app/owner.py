@@ -30,17 +30,18 @@ class _Due(NamedTuple):
 class Owner:
     """Applies records in transactions and keeps the outbox. One thread; `partition` is that of both inputs and of all outputs."""
 
-    def __init__(self, store: PartitionStore, rules: Rules, *, now: int) -> None:
-        """Begins an epoch; what was sent in the last minutes, by whomever, is queued to be sent again."""
+    def __init__(self, store: PartitionStore, rules: Rules, *, now: int, above: int = 0) -> None:
+        """Begins an epoch `above` that of every checkpoint; rows sent in the last minutes, by whomever, are queued to be sent again."""
         self.store, self.rules, self.partition = store, rules, store.partition
-        store.begin_epoch(at_least=now // 1_000)  # wall seconds: above any owner that kept its epoch on another disk
+        store.begin_epoch(at_least=max(now // 1_000, above + 1))  # wall seconds: above an owner that kept its epoch on another disk
         self.kernel = store.kernel(rules)
         self.counters: Counter[str] = Counter()
         self._outbox: list[tuple[int, Outgoing]] = []
         self._memory: dict[MemoryKey, _Due] = {}
         self._tallies: dict[TallyKey, _Due] = {}
         self._unmarked: tuple[int, int] | None = None
-        self._taken_up_to = self._marked = store.resend_from(now)
+        self._closed = False
+        self._taken_up_to = self._marked = store.last_sent()
         self.resend(now)
 
     @property
@@ -67,9 +68,12 @@ class Owner:
         return changes
 
     def resend(self, now: int) -> None:
-        """Queue everything of the last minutes again: a zombie's late send must not stay the newest under a compacted key."""
+        """Queue all rows of the last minutes again: a zombie's late send must not stay the newest under a compacted key.
+
+        Other messages count by id, whoever sent them last: of these only what was not acknowledged is queued.
+        """
         since = self.store.resend_from(now)
-        self._outbox = self.store.outbox(since)
+        self._outbox = self.store.outbox(self._marked)
         memory, tallies = self.store.changed(since)
         for key in memory:
             self._due(self._memory, key, since + 1, now)
@@ -77,7 +81,10 @@ class Owner:
             self._due(self._tallies, tally, since + 1, now)
 
     def take(self, now: int) -> Iterator[Outgoing]:
-        """What is due to be sent, in order; rows with their values as of now. Ends with `sent` once the broker has acknowledged it all."""
+        """What is due to be sent, in order; rows with their values as of now. Ends with `sent` once the broker has acknowledged it all.
+        Nothing after `close`: a rebalance may come while another owner's messages are on their way."""
+        if self._closed:
+            return
         outbox, self._outbox = self._outbox, []
         yield from (out for _, out in outbox)
         memory = _pop_due(self._memory, now, ROWS_AT_ONCE)
@@ -113,8 +120,11 @@ class Owner:
         self.store.compact(self.rules, now)
 
     def close(self) -> None:
-        self.mark()
-        self.store.close()
+        self._closed = True
+        try:
+            self.mark()
+        finally:
+            self.store.close()
 
     @staticmethod
     def _due(dues: dict[K, _Due], key: K, seq: int, at: int) -> None:

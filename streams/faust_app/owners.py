@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from schemas.errors import StaleLog, Unavailable
+from schemas.errors import CorruptFile, StaleLog, Unavailable
 from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.changes import Input
 from streams.faust_app.config import WorkerConfig
@@ -73,7 +73,7 @@ class Owners(Mapping[int, Owner]):
         for tries in range(LOCK_TRIES):
             try:
                 if self._state is not None:
-                    self._fetch(path, partition)
+                    self._fetch(self._state, path, partition)
                 store = PartitionStore.open(path, partition, self._partitions)
                 break
             except Unavailable:  # the old owner still holds the file: wait, never share
@@ -83,26 +83,29 @@ class Owners(Mapping[int, Owner]):
         try:
             store.check_topics(self._topic_ids)
             _check_reach(store, self._starts(partition))
-            owner = Owner(store, self._config.rules, now=_now())
+            above = self._state.highest_epoch(partition) if self._state else 0
+            owner = Owner(store, self._config.rules, now=_now(), above=above)
         except BaseException:
             store.close()
             raise
         log.info("partition %d owned: epoch %d, next %s, %.1f s", partition, store.epoch, owner.next, time.monotonic() - started)
         return owner
 
-    def _fetch(self, path: Path, partition: int) -> None:
-        """Take the newest checkpoint if it is ahead of the local file. Any valid one is right for its offsets."""
-        assert self._state is not None
-        best = self._state.best(partition, self._topic_ids)
-        if best is None:
-            return
-        local = -1
-        if path.exists():
+    def _fetch(self, state: StateStore, path: Path, partition: int) -> None:
+        """Take the newest sound checkpoint that is ahead of the local file. Any valid one is right for its offsets."""
+        checkpoints, local = state.best(partition, self._topic_ids), -1
+        if checkpoints and path.exists():
             with PartitionStore.open(path, partition, self._partitions) as store:
                 local = sum(store.next_offsets().values())
-        if sum(best.next.values()) > local:
-            self._state.fetch(best, path)
-            log.info("partition %d: took checkpoint %s", partition, best.name)
+        for one in checkpoints:
+            if sum(one.next.values()) <= local:
+                return
+            try:
+                state.fetch(one, path)
+            except CorruptFile as error:
+                log.warning("partition %d: %s", partition, error)
+            else:
+                return log.info("partition %d: took checkpoint %s", partition, one.name)
 
 
 def _check_reach(store: PartitionStore, starts: Mapping[Input, int]) -> None:

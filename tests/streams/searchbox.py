@@ -1,5 +1,7 @@
 """A search box before one kernel: every call is one record, and gives what it changed. Times are ms after START."""
 
+import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -109,3 +111,44 @@ def nothing(changes: Changes) -> bool:
     """Did no sum, open search or message come of it?"""
     sums_left = any(one.any() for one in changes.tallies.values())
     return not (changes.memory or changes.events or changes.outgoing or changes.sets or sums_left)
+
+
+def traffic(seed: int, searches: int = 30) -> list[tuple[Input, int, str, bytes]]:
+    """(topic, time, key, value) in order of time over two hours and one on the next day: pages, early and late actions, doubles,
+    other content under a known id, and bytes that are no event; at the end ticks that close everything but the last searches."""
+    rng, lines = random.Random(seed), []
+    for number in range(searches):
+        search, start = f"s{number}", rng.choice([0, 0, 0, 26 * 60]) * MIN + rng.randrange(120) * MIN
+        query = {"query": Query(text=f"q{number % 4}"), "client_id": f"u{number % 12}"}
+        for nth in range(1, rng.choice([2, 2, 3])):
+            shown = page(
+                search, number=nth, at=start + nth - 1, first=10 * nth, results=RESULTS if nth == 1 else {"z": {"lex": 11}}, **query
+            )
+            lines.append((start + (nth - 1) * 11 * MIN, shown))
+        for nth in range(rng.randrange(5)):
+            at = start + rng.choice([-31, -3, 0, 1, 9, 10, 11, 29, 31]) * MIN + rng.choice([-1, 0, 1])
+            lines.append((max(0, at), act(f"{nth}", search=search, at=at, entity=rng.choice("abcxz"), kind=rng.choice(ACTION_KINDS[:5]))))
+    lines += [(time + rng.randrange(40) * MIN, event) for time, event in rng.sample(lines, 8)]
+    plain = [("impressions" if isinstance(event, Impression) else "actions", time, event.search_id, encode(event)) for time, event in lines]
+    plain += [(topic, rng.randrange(90) * MIN, "x", b"{%d" % rng.randrange(3)) for topic in INPUTS]
+    plain += [("actions", 90 * MIN, "s0", encode(act("0", search="s0", at=0, entity="other")))]
+    return sorted(((topic, START + time, key, value) for topic, time, key, value in plain), key=lambda line: line[1])
+
+
+def records(seed: int) -> list[Record]:
+    """The same as records of one partition, with ticks on both inputs every hour."""
+    out: list[Record] = []
+    offsets: Counter[str] = Counter()
+
+    def put(topic: Input, time: int, value: bytes) -> None:
+        out.append(Record(topic, offsets[topic], time, value))
+        offsets[topic] += 1
+
+    ticked = START
+    for topic, time, _, value in traffic(seed):
+        if time - ticked > 60 * MIN:
+            ticked = time
+            for one in INPUTS:
+                put(one, time, encode(Tick()))
+        put(topic, time, value)
+    return out
