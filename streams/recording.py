@@ -5,6 +5,7 @@ Line: {"topic": "impressions" | "actions", "time": ms, "event": {...}}, sorted b
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, cast
@@ -73,7 +74,7 @@ def _open(path: Path, mode: Literal["rb", "wb"]) -> IO[bytes]:
 def _lines(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
     try:
         yield from file
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise CorruptFile(f"{path} is cut off or damaged ({error}); record the log again") from None
 
 
