@@ -106,7 +106,7 @@ class Owner:
         """All that `take` gave has been acknowledged: note up to which transaction nothing is left to send."""
         waiting = [due.seq for dues in (self._memory, self._tallies) for due in dues.values()] + [seq for seq, _ in self._outbox[:1]]
         mark = min(min(waiting, default=self._taken_up_to + 1) - 1, self._taken_up_to)
-        if mark > self._marked:
+        if mark > self._marked and not self._closed:
             self._marked, self._unmarked = mark, (mark, now)
 
     def mark(self) -> None:

@@ -36,13 +36,12 @@ def test_what_was_recorded_is_read_byte_by_byte(path):
 
 
 def test_a_cut_file_is_refused_after_its_whole_lines(path):
-    whole, every = path.read_bytes(), list(read_log(path))
+    whole, every, read = path.read_bytes(), list(read_log(path)), []
     path.write_bytes(whole[: len(whole) - 5])
-    lines = read_log(path)
     with pytest.raises(CorruptFile, match=r"record (it|the log) again"):
-        for expected in every:
-            assert next(lines) == expected
-        next(lines)
+        read.extend(read_log(path))
+    assert read == every[: len(read)]
+    assert len(read) == (4 if path.suffix == ".gz" else 3)  # gzip lacks its checksum, plain JSON the end of its last line
 
 
 @pytest.mark.parametrize("where", [0.2, 0.5, 0.8])

@@ -1,0 +1,119 @@
+"""Opening and closing of partitions as they are assigned, without Kafka: files, checkpoints, and what is refused."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from schemas.errors import CorruptFile, StaleLog
+from streams.faust_app.config import WorkerConfig
+from streams.faust_app.owners import Owners
+from streams.share import digest_state
+from streams.state_store import StateStore
+from tests.streams.searchbox import RULES, act, page, record
+
+IDS = {"search.impressions": "i", "search.actions": "a"}
+START = {"impressions": 0, "actions": 0}
+
+
+@pytest.fixture
+def config(tmp_path):
+    return WorkerConfig("", tmp_path / "worker", RULES, state_store=str(tmp_path / "state"), instance="one")
+
+
+def owners(config, *, starts=START, ids=IDS):
+    return Owners(config, partitions=1, topic_ids=ids, starts=lambda partition: starts)
+
+
+def own(owned, *partitions):
+    asyncio.run(owned.own(set(partitions)))
+    return [owned[partition] for partition in partitions]
+
+
+def run(config, *events, checkpoint=False):
+    """A worker that owns partition 0, applies the events, makes a checkpoint or not, and stops."""
+    owned = owners(config)
+    (owner,) = own(owned, 0)
+    for event in events:
+        owner.apply([record(owner.next[topic], event, 0) for topic in [f"{event.type}s"]], 0)
+    if checkpoint:
+        owned.checkpoint()
+    state = dict(owner.next), digest_state([owner.store.share()], [owner.kernel])
+    owned.release({0})
+    return state
+
+
+def test_exactly_what_is_assigned_is_open(config, tmp_path):
+    owned = Owners(config, partitions=3, topic_ids=IDS, starts=lambda partition: START)
+    own(owned, 0, 1)
+    kept = owned[1]
+    own(owned, 1, 2)
+    assert (set(owned), owned[1] is kept) == ({1, 2}, True)
+    own(owned)
+    assert len(owned) == 0
+    own(owned, 0, 1, 2)
+    owned.release({0, 1, 2, 9})
+    assert len(owned) == 0
+
+
+def test_an_empty_disk_takes_the_checkpoint(config, tmp_path):
+    state = run(config, page(), act("1"), checkpoint=True)
+    assert run(replace(config, folder=tmp_path / "other")) == state
+
+
+def test_a_newer_local_file_is_never_replaced_by_a_checkpoint(config):
+    run(config, page(), checkpoint=True)
+    state = run(config, act("1"))
+    assert state[0] == {"impressions": 1, "actions": 1}
+    assert run(config) == state
+
+
+def test_an_older_local_file_is_replaced(config, tmp_path):
+    run(config, page())
+    run(replace(config, folder=tmp_path / "other"), page(), act("1"), checkpoint=True)
+    assert run(config)[0] == {"impressions": 1, "actions": 1}
+
+
+def test_a_damaged_checkpoint_gives_way_to_an_older_one(config, tmp_path):
+    older = run(config, page(), checkpoint=True)
+    run(config, act("1"), checkpoint=True)
+    newest = max((tmp_path / "state" / "partition-0").glob("*.duckdb"))
+    newest.write_bytes(newest.read_bytes()[:-1] + b"?")
+    assert run(replace(config, folder=tmp_path / "other")) == older
+
+
+def test_epochs_rise_over_those_of_checkpoints(config, tmp_path):
+    """The other worker's clock is behind, and its disk is empty."""
+    run(config, page(), checkpoint=True)
+    state = StateStore.at(config.state_store)
+    (best,) = state.best(0, IDS)
+    ahead = replace(best, epoch=best.epoch + 1_000_000, next={"impressions": 0, "actions": 0})
+    state.write(config.folder / "partition-0.duckdb", ahead)
+    (owner,) = own(owned := owners(replace(config, folder=tmp_path / "other")), 0)
+    assert owner.store.epoch == best.epoch + 1_000_001
+    owned.release({0})
+
+
+def test_a_log_that_no_longer_reaches_is_refused_with_the_remedy(config):
+    run(config, page())
+    owned = owners(config, starts={"impressions": 1, "actions": 1})
+    with pytest.raises(StaleLog, match=r"search\.actions-0 starts at offset 1, this state needs 0.*Restore a newer checkpoint"):
+        own(owned, 0)
+    assert len(owned) == 0
+    run(config, act("1"))  # the file was closed again
+
+
+def test_topics_that_were_made_anew_are_refused(config):
+    run(config, page())
+    with pytest.raises(StaleLog, match=r"search\.impressions was made anew"):
+        own(owners(config, ids={**IDS, "search.impressions": "new"}), 0)
+    run(config, act("1"))
+
+
+def test_a_damaged_local_file_is_set_aside_and_the_next_start_takes_the_checkpoint(config):
+    state = run(config, page(), checkpoint=True)
+    path = config.folder / "partition-0.duckdb"
+    path.write_bytes(b"no database" + path.read_bytes()[11:])
+    with pytest.raises(CorruptFile, match="set aside"):
+        run(config)
+    assert run(config) == state
