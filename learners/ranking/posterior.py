@@ -84,9 +84,10 @@ def rank_union(
     b0, a0, kappa, least = rank.b0, rank.a0, reading.kappa, reading.min_clients
     priors = [1.0 / (1.0 + exp(-(b0 + a0 * fusion))) for fusion, _ in union.values()]
     evidence = [NOTHING] * len(ids) if memory is None else memory.lookup(request.query_key, request.segment, ids)
-    scores = [
-        q2e(prior, one.reward if one.clients >= least else 0.0, one.examined, kappa) for prior, one in zip(priors, evidence, strict=True)
-    ]
+    # A pair that too few people acted on is no evidence yet, neither for nor against: counting only its views would bury what its first
+    # person chose, and it would never meet its second.
+    heard = [NOTHING if one.reward > 0.0 and one.clients < least else one for one in evidence]
+    scores = [q2e(prior, one.reward, one.examined, kappa) for prior, one in zip(priors, heard, strict=True)]
     features = _features(union, priors, evidence, asked=len(lists))
     page = [
         Ranked(entity, score, prior, one, tuple(union[entity][1]), row)

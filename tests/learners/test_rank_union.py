@@ -44,7 +44,8 @@ def test_evidence_replaces_the_prior():
 def test_one_persons_click_is_not_everybodys_page():
     evidence = {"c": Evidence(3.0, 2.0, 1)}
     flat = RankSpec(b0=0.0, a0=0.0)
-    assert ranked(LISTS, evidence, rank=flat)[-1][:2] == ("c", pytest.approx(2 / 6))
+    # neither for nor against: what its first person chose keeps the prior that it had
+    assert {one.entity_id: one.score for one in ranked(LISTS, evidence, rank=flat)}["c"] == pytest.approx(0.5)
     assert ranked(LISTS, evidence, rank=flat, reading=ReadingSpec(kappa=4.0, min_clients=1))[0][:2] == ("c", pytest.approx(5 / 6))
 
 
@@ -92,7 +93,8 @@ def test_equals_the_formulas_written_out(lists, evidence):
                 fusion += (1.0 if high == low else (scores[entity] - low) / (high - low)) / len(lists)
         s, v, clients = evidence.get(entity, Evidence(0.0, 0.0, 0))
         prior = 1 / (1 + exp(3.8 - 5 * fusion))
-        expected[entity] = (4 * prior + (s if clients >= 2 else 0.0)) / (4 + v)
+        s, v = (0.0, 0.0) if s > 0 and clients < 2 else (s, v)
+        expected[entity] = (4 * prior + s) / (4 + v)
     assert {one.entity_id: one.score for one in page} == pytest.approx(expected)
     assert [(one.score, one.entity_id) for one in page] == sorted(((one.score, one.entity_id) for one in page), key=lambda x: (-x[0], x[1]))
     for position, one in enumerate(page, 1):  # what goes into the log is valid
