@@ -31,6 +31,8 @@ class Publisher:
             key = (row.kind, row.arm, row.context, row.hour)
             sums = np.array(row.sums, dtype=np.int64)
             old = self._rows.get((source, key))
+            if old is not None and np.array_equal(old, sums):
+                continue  # sent again: nothing to fit, nothing to publish
             self._rows[source, key] = sums
             if old is not None and len(old) != len(sums):  # nothing to subtract from: the old row is taken back, the new one added
                 self.add({key: -old})
