@@ -129,9 +129,9 @@ def traffic(seed: int, searches: int = 30) -> list[tuple[Input, int, str, bytes]
             at = start + rng.choice([-31, -3, 0, 1, 9, 10, 11, 29, 31]) * MIN + rng.choice([-1, 0, 1])
             lines.append((max(0, at), act(f"{nth}", search=search, at=at, entity=rng.choice("abcxz"), kind=rng.choice(ACTION_KINDS[:5]))))
     lines += [(time + rng.randrange(40) * MIN, event) for time, event in rng.sample(lines, 8)]
+    lines += [(time + MIN, event.model_copy(update={"session_id": "other"})) for time, event in rng.sample(lines, 3)]
     plain = [("impressions" if isinstance(event, Impression) else "actions", time, event.search_id, encode(event)) for time, event in lines]
     plain += [(topic, rng.randrange(90) * MIN, "x", b"{%d" % rng.randrange(3)) for topic in INPUTS]
-    plain += [("actions", 90 * MIN, "s0", encode(act("0", search="s0", at=0, entity="other")))]
     return sorted(((topic, START + time, key, value) for topic, time, key, value in plain), key=lambda line: line[1])
 
 
