@@ -117,6 +117,23 @@ def test_misrouted_records_count_once_however_often_their_forwarding_was_killed(
     assert (after["memory"], after["tallies"], after["open"]) == (right["memory"], right["tallies"], right["open"])
 
 
+def test_what_is_forwarded_is_on_disk_before_its_original_counts_as_applied(tmp_path):
+    right, seen = partition("s", PARTITIONS), []
+    with closing(EmbeddedDriver(RULES, folder=tmp_path)) as driver:
+        wrong = (right + 1) % PARTITIONS
+        driver._append("impressions", wrong, START, encode(page("s")))
+        store, commit = driver._stores[wrong], driver._stores[wrong].commit
+
+        def look(changes):
+            with closing(sqlite3.connect(tmp_path / "log.sqlite")) as other:
+                seen.append(other.execute("SELECT partition FROM log WHERE topic = 'impressions'").fetchall())
+            commit(changes)
+
+        store.commit = look
+        driver.step()
+    assert seen == [[(wrong,), (right,)]] or seen == [[(right,), (wrong,)]]
+
+
 def test_events_go_to_their_partitions_and_changes_are_told(tmp_path):
     told = []
     driver = EmbeddedDriver(RULES, on_changes=[lambda p, changes: told.append((p, changes))])

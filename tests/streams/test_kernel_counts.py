@@ -187,7 +187,9 @@ def test_rows_are_kept_by_the_first_pages_key_segment_and_day():
     assert {key[1:2] + key[3:] for key in box.put(act("1", at=MIN)).memory} == {("de", DAY)}
 
 
-@pytest.mark.parametrize(("more", "who"), [({}, "u"), ({"client_id": None, "session_id": "v"}, "v"), ({"client_id": None}, "s")])
+@pytest.mark.parametrize(
+    ("more", "who"), [({}, "u"), ({"session_id": "v"}, "u"), ({"client_id": None, "session_id": "v"}, "v"), ({"client_id": None}, "s")]
+)
 def test_people_are_counted_by_client_else_session_else_search_under_a_keyed_hash(more, who):
     rules = Rules(rewards=RULES.rewards, client_key=b"secret")
     box = Box(rules=rules)

@@ -71,6 +71,14 @@ def test_unmatched_is_said_when_time_has_strictly_passed_the_window():
     assert nothing(box.pass_to(3 * WINDOW))
 
 
+def test_each_action_waits_for_its_own_window():
+    box = Box()
+    box.put(act("1"))
+    box.put(act("2", at=1))
+    assert [one.time for one in quarantined(box.pass_to(WINDOW + 1))] == [START]
+    assert [one.time for one in quarantined(box.pass_to(WINDOW + 2))] == [START + 1]
+
+
 def test_a_quiet_search_is_final_strictly_after_settle():
     box = shown_at_zero()
     assert conclusions(box.pass_to(SETTLE)) == []
@@ -91,6 +99,18 @@ def test_an_action_at_the_end_of_settle_prolongs_it_and_one_after_does_not():
     final, amendment = conclusions(after.pass_to(SETTLE + 1))
     assert (final.closed, final.actions) == (START + SETTLE, [])
     assert (amendment.type, amendment.final_id, amendment.event.action_id) == ("amendment", final.final_id, "1")
+
+
+def test_a_page_after_the_close_is_no_part_of_the_final_that_goes_out_with_it():
+    box = shown_at_zero()
+    box.put(act("early", at=1, entity="z"))
+    box.put(Tick(), at=1, topic="actions")
+    second = page(number=2, at=SETTLE + 2, results={"z": {}}, first=11)
+    box.put(second)
+    final, amendment = conclusions(box.pass_to(SETTLE + 2))
+    assert (final.closed, [one.page for one in final.pages]) == (START + SETTLE + 1, [1])
+    assert (amendment.final_id, amendment.event) == (final.final_id, second)
+    assert (final.off_page, final.rewards) == (1, {"z": 256})  # no page of the final showed it
 
 
 def test_no_search_stays_open_beyond_its_window():

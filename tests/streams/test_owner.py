@@ -133,6 +133,15 @@ def test_nothing_is_marked_beyond_a_row_that_still_waits(owner):
     assert owner.store.last_sent() == 3
 
 
+def test_a_row_that_changed_again_still_waits_for_its_first_change(owner):
+    put(owner, page(), NOW)
+    put(owner, page("t"), NOW + 1)
+    put(owner, act("0", search="held"), NOW + 1)
+    send(owner, NOW + TALLIES_EVERY + 1)
+    owner.mark()
+    assert owner.store.last_sent() == 0
+
+
 def test_what_came_while_a_round_was_under_way_is_not_marked(owner):
     put(owner, page(), NOW)
     assert len(list(owner.take(NOW + SHOWN_EVERY))) == 7  # three rows, two arms, two draws

@@ -54,7 +54,7 @@ def test_a_restored_kernel_does_what_the_running_one_does(path, seed):
             store.close()
             store = PartitionStore.open(path, 0, 1)
             resumed = store.kernel(RULES)
-            assert (resumed.next, resumed.clock.times) == (kernel.next, kernel.clock.times)
+            assert (store.seq, resumed.next, resumed.clock.times) == (at // size + 1, kernel.next, kernel.clock.times)
     assert digest_state([store.share()], [resumed]) == digest_state([share], [kernel])
     assert reopened > 4
     assert share.sets.keys() >= {"final", "amendment", "invalid", "conflict", "unmatched", "too_late"}
@@ -104,6 +104,7 @@ def filled(path):
         kernel, every = store.kernel(RULES), records(2)
         for at in range(0, len(every), 4):
             store.commit(kernel.apply(every[at : at + 4]))
+            assert store.seq == at // 4 + 1
         yield store
 
 
