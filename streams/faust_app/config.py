@@ -10,7 +10,7 @@ from streams.join import Rules
 @dataclass(frozen=True)
 class WorkerConfig:
     """`folder` holds the partitions' files. `state_store` is a URL or folder for checkpoints, None for none. `instance` is the name of
-    this worker's slot: a restart under the same name gets its partitions back at once."""
+    this worker's slot: a restart under the same name gets its partitions back at once. `checkpoint_every` is in seconds."""
 
     bootstrap: str
     folder: Path
@@ -18,4 +18,5 @@ class WorkerConfig:
     group: str = "forage"
     state_store: str | None = None
     instance: str | None = None
+    checkpoint_every: float = 120.0
     security: Mapping[str, object] = field(default_factory=dict)

@@ -30,7 +30,7 @@ from streams.faust_app.sender import Sender
 log = logging.getLogger(__name__)
 TAKE, WITHIN = 16, 0.02  # fetches in one transaction, and the longest time (s) that a fetch waits for company
 FETCH_BYTES = 1024 * 1024  # so that at most TAKE * FETCH_BYTES = 16 MB (packed) wait; a transaction costs tens of ms, so it should be large
-TICK_EVERY, CHECKPOINT_EVERY, SEND_EVERY = 10.0, 120.0, 0.1  # s
+TICK_EVERY, SEND_EVERY = 10.0, 0.1  # s
 SESSION = 6  # s: the smallest that a broker allows by default; a dead worker's partitions are idle for so long
 UNSENT = 200_000  # messages and rows: above, applying waits for the sender
 GC = (100_000, 20, 100)  # many searches are open, none in a cycle: looking at them all, as by default, takes seconds of every minute
@@ -94,7 +94,7 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
     async def checkpoint() -> None:
         owners.checkpoint()
 
-    app.timer(CHECKPOINT_EVERY)(checkpoint)
+    app.timer(config.checkpoint_every)(checkpoint)
 
     async def resend() -> None:
         owners.resend_taken_over(2 * SESSION)

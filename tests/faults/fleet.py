@@ -1,0 +1,162 @@
+"""Workers as processes that can be killed, stopped, frozen and started again, and what their logs say they applied."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+
+from ops.wiring import RULES
+from streams.partition_store import PartitionStore
+from streams.share import digest_state
+
+HERE = Path(__file__).resolve().parent
+APPLIED = re.compile(rb"applied (\d+): \[(\d+), (\d+)\] to \[(\d+), (\d+)\] in [\d.]+ s at ([\d.]+)")
+OWNED = re.compile(rb"partition (\d+) owned: epoch \d+, next \{'impressions': (\d+), 'actions': (\d+)\}")
+MOST_STARTS = 60  # of one run: workers that do nothing but end are not started for ever
+
+
+class Fleet:
+    """Workers of one group by slot. `static`: slots are known to the broker by name. `apart`: each slot has a disk of its own."""
+
+    def __init__(self, bootstrap: str, folder: Path, *, group: str, static: bool = True, apart: bool = False) -> None:
+        self._bootstrap, self._folder, self._group, self._static, self._apart = bootstrap, folder, group, static, apart
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._starts = 0
+        self.unexpected: list[str] = []  # processes that ended though nobody ended them
+        self.stops: list[float] = []  # seconds from SIGTERM to the end
+
+    @property
+    def slots(self) -> list[str]:
+        return list(self._running)
+
+    def start(self, slot: str, *, disk: str = "") -> None:
+        """`disk`: name of the folder, when it is not the slot's usual one."""
+        self._starts += 1
+        name = f"{self._group}-{slot}" if self._static else None
+        config = {
+            "bootstrap": self._bootstrap, "group": self._group, "instance": name,
+            "folder": str(self._folder / (disk or (f"disk-{slot}" if self._apart else "disk"))),
+            "state_store": str(self._folder / "state") if self._apart else None, "checkpoint_every": 4.0,
+        }  # fmt: skip
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / f"worker-{slot}-{self._starts:02d}.log").open("wb") as log:
+            self._running[slot] = subprocess.Popen(
+                [sys.executable, str(HERE / "worker.py"), json.dumps(config)], stdout=log, stderr=log, start_new_session=True,
+                env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)},
+            )  # fmt: skip
+
+    def kill(self, slot: str) -> None:
+        process = self._running.pop(slot)
+        process.kill()
+        process.wait()
+
+    def stop(self, slot: str) -> None:
+        """SIGTERM; a code other than 0, or more than 15 s, is unexpected."""
+        process, began = self._running.pop(slot), time.monotonic()
+        process.terminate()
+        try:
+            code = process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+        self.stops.append(time.monotonic() - began)
+        if code:
+            self.unexpected.append(f"{slot} ended with {code} at SIGTERM")
+
+    def freeze(self, slot: str) -> None:
+        self._running[slot].send_signal(signal.SIGSTOP)
+
+    def thaw(self, slot: str) -> None:
+        self._running[slot].send_signal(signal.SIGCONT)
+
+    def look_after(self) -> None:
+        """What a service manager does: start again whatever ended."""
+        for slot, process in list(self._running.items()):
+            if (code := process.poll()) is not None:
+                self.unexpected.append(f"{slot} ended with {code}")
+                if self._starts < MOST_STARTS:
+                    self.start(slot)
+
+    def stop_all(self) -> None:
+        for slot in self.slots:
+            self.stop(slot)
+
+    def end(self) -> None:
+        """Whatever happened: leave no process behind."""
+        for slot in self.slots:
+            self.kill(slot)
+
+    def logged(self, text: bytes) -> int:
+        """How many lines of all logs hold `text`."""
+        return sum(path.read_bytes().count(text) for path in self._folder.glob("worker-*.log"))
+
+    def left(self, partitions: int) -> tuple[dict[str, str], list[str]]:
+        """After all have stopped: digest of the state, and the partitions of which something was never acknowledged by the broker.
+
+        A partition that was on several disks is read where it was applied furthest, and owned last.
+        """
+        with ExitStack() as opened:
+            newest: dict[int, PartitionStore] = {}
+            for path in sorted(self._folder.glob("disk*/partition-*.duckdb")):
+                number = int(path.stem.rpartition("-")[2])
+                store = opened.enter_context(PartitionStore.open(path, number, partitions))
+                if number not in newest or _age(store) > _age(newest[number]):
+                    newest[number] = store
+            stores = [newest[number] for number in sorted(newest)]
+            state = digest_state([store.share() for store in stores], [store.kernel(RULES) for store in stores])
+            return state, [line for store in stores for line in _unsent(store)]
+
+
+def _age(store: PartitionStore) -> tuple[int, int]:
+    return sum(store.next_offsets().values()), store.epoch
+
+
+def _unsent(store: PartitionStore) -> list[str]:
+    after = store.last_sent()
+    memory, tallies = store.changed(after)
+    counts = {"messages": len(store.outbox(after)), "memory rows": len(memory), "tallies": len(tallies)}
+    return [f"partition {store.partition}: {count} {name} unacknowledged" for name, count in counts.items() if count]
+
+
+class Applied:
+    """What the workers' logs say, read on from where it was read to before."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+        self.next: dict[int, tuple[int, int]] = {}  # by partition, of impressions and actions
+        self.times: list[float] = []  # wall seconds of each transaction
+
+    @property
+    def last(self) -> float:
+        """Wall seconds of the last transaction."""
+        return max(self.times, default=0.0)
+
+    def look(self) -> "Applied":
+        for path in self._folder.glob("worker-*.log"):
+            with path.open("rb") as log:
+                log.seek(self._read.get(path, 0))
+                whole = log.read().rpartition(b"\n")[0]
+            self._read[path] = self._read.get(path, 0) + len(whole)
+            for number, _, _, *ends, at in APPLIED.findall(whole):
+                self._reached(number, ends)
+                self.times.append(float(at))
+            for number, *ends in OWNED.findall(whole):
+                self._reached(number, ends)
+        return self
+
+    def _reached(self, number: bytes, ends: Sequence[bytes]) -> None:
+        old, new = self.next.get(int(number), (0, 0)), (int(ends[0]), int(ends[1]))
+        self.next[int(number)] = max(old, new, key=sum)
+
+    def longest_pause(self) -> float:
+        """Longest time (s) between two transactions, whoever made them."""
+        times = sorted(self.times)
+        return max((after - before for before, after in pairwise(times)), default=0.0)

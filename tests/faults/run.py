@@ -1,0 +1,99 @@
+"""`make faults`: a LOG streams into a real broker while its workers are killed, frozen and moved and the broker is stopped and killed.
+
+Every time the same must come out as from the embedded run of the LOG: one digest, each id once, the same rows. Exit code 1 if not.
+"""
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from compare import Expected
+from load import searches, with_poison
+from scenarios import SCENARIOS, Scenario, play
+from table import table
+
+from ops import broker
+from ops.wiring import RULES
+from schemas.errors import ForageError
+from streams.recording import Line, read_log
+from streams.replay import Placed, placed
+
+PARTITIONS = 8
+SEARCHES = 4_000
+MOST = 2_500  # records a second: a long LOG gets more time
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that workers and broker are ended too
+    given = _arguments()
+    out: Path = given.out
+    if out.exists() and not given.resume:
+        broker.kill(out / "kafka")
+        shutil.rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+    done = _results(out) if given.resume else {}
+    wanted = [one for one in SCENARIOS if not given.only or one.name in given.only]
+    lines = list(read_log(given.log)) if given.log else searches(given.searches)
+    loads: dict[bool, tuple[list[Placed], Expected]] = {}
+    bootstrap = broker.start(out / "kafka")
+    try:
+        for number, scenario in enumerate(wanted, start=1):
+            if scenario.name in done:
+                continue
+            if scenario.poison not in loads:
+                loads[scenario.poison] = _prepared(with_poison(lines) if scenario.poison else lines)
+            print(f"[{number}/{len(wanted)}] {scenario.name}: {scenario.how} ...", flush=True)
+            began = time.monotonic()
+            done[scenario.name] = result = _play(scenario, *loads[scenario.poison], bootstrap=bootstrap, out=out)
+            print(f"    {'ok' if result['ok'] else 'WRONG'}, {time.monotonic() - began:.0f} s", *result["wrong"], sep="\n    ", flush=True)
+    finally:
+        broker.kill(out / "kafka")
+    results = [done[one.name] for one in wanted if one.name in done]
+    print("\n" + table(results))
+    return 0 if all(one["ok"] for one in results) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--log", type=Path, help="a LOG of `forage evaluate loop --record`; default: one is made")
+    parser.add_argument("--searches", type=int, default=SEARCHES, help="of the LOG that is made")
+    parser.add_argument("--only", action="append", choices=[one.name for one in SCENARIOS], help="this scenario; may be repeated")
+    parser.add_argument("--out", type=Path, default=Path("var/faults"), help="folder for results, logs and states")
+    parser.add_argument("--resume", action="store_true", help="go on: scenarios of the folder that went well are not run again")
+    return parser.parse_args()
+
+
+def _prepared(lines: Sequence[Line]) -> tuple[list[Placed], Expected]:
+    return list(placed(lines, PARTITIONS, rules=RULES)), Expected.of(lines, PARTITIONS)
+
+
+def _play(scenario: Scenario, records: list[Placed], expected: Expected, *, bootstrap: str, out: Path) -> dict[str, Any]:
+    folder = out / scenario.name
+    shutil.rmtree(folder, ignore_errors=True)
+    broker.start(out / "kafka")  # a scenario that failed may have left it stopped
+    slower = max(1.0, len(records) / MOST / scenario.seconds)
+    result = play(scenario, records, expected, node=out / "kafka", bootstrap=bootstrap, folder=folder, partitions=PARTITIONS, slower=slower)
+    with (out / "results.jsonl").open("a") as file:
+        file.write(json.dumps(result) + "\n")
+    if result["ok"]:
+        shutil.rmtree(folder)
+    return result
+
+
+def _results(out: Path) -> dict[str, dict[str, Any]]:
+    path = out / "results.jsonl"
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return {one["scenario"]: one for one in found if one["ok"]}
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except ForageError as error:
+        sys.exit(f"error: {error}")

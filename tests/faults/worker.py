@@ -1,0 +1,17 @@
+"""One stream worker of a fault run, a process of its own: `python worker.py JSON`, the fields of WorkerConfig."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+from ops.wiring import RULES
+from streams.faust_app.config import WorkerConfig
+from streams.faust_app.worker import run
+
+if __name__ == "__main__":
+    logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    for name in ("kafka", "aiokafka", "faust", "mode"):
+        logging.getLogger(name).setLevel("WARNING")
+    given = json.loads(sys.argv[1])
+    raise SystemExit(run(WorkerConfig(**(given | {"folder": Path(given["folder"]), "rules": RULES}))))
