@@ -44,7 +44,9 @@ def run(*, seed: int, searches: int, out: Path, progress: Callable[[str], None])
         f"A music catalogue of {len(music.entities)} entities and {len(crowd.listeners)} people, made from seed {seed}; "
         f"{searches:,} searches, each learned from before the next."
     )
-    loop = EmbeddedLoop(music.entities, definition(STRATEGIES, min_clients=1), clock=lambda: 0.0)  # no real time in the log: two runs are equal
+    loop = EmbeddedLoop(
+        music.entities, definition(STRATEGIES, min_clients=1), clock=lambda: 0.0
+    )  # no real time in the log: two runs are equal
     try:
         session = _Session(loop, crowd, seed)
         watched = list(_told(session.searches(searches), searches, progress))

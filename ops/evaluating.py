@@ -1,4 +1,4 @@
-"""Evaluation's systems, made of the parts that serve: the embedded loop for the learned policy, the same loop with fixed pages for others."""
+"""Evaluation's systems, made of the parts that serve: the embedded loop, with the learned policy or with a contender's fixed pages."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
 from learners.policy import Policy
-from learners.rewards import REWARDS
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
 from retrievers.base import Retriever
@@ -22,10 +21,9 @@ from serving.pipeline import Page, Pipeline
 from serving.view import View
 from streams.changes import Changes
 from streams.embedded.driver import EmbeddedDriver
-from streams.join import Rules
+from streams.join import RULES
 from streams.publisher import Publisher
 
-RULES = Rules(rewards=REWARDS)
 STRATEGIES = ("lexical", "memory", "popular")
 
 

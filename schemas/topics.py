@@ -41,4 +41,5 @@ def settings(topic: Topic, time: Time = "LogAppendTime") -> dict[str, str]:
     if topic in INPUTS:
         keep = topic.retention_ms if time == "LogAppendTime" else -1
         return out | {"message.timestamp.type": time, "retention.ms": str(keep)}
-    return out | {"retention.ms": str(topic.retention_ms)}
+    # Kept for so long after they were written: by the times of what they tell, the outcomes of an old log would be gone at once.
+    return out | {"message.timestamp.type": "LogAppendTime", "retention.ms": str(topic.retention_ms)}

@@ -127,6 +127,8 @@ def _retention_problems(topic: Topic, config: Mapping[str, str]) -> Iterator[str
     imported = topic in INPUTS and config.get("message.timestamp.type") == "CreateTime"
     if imported and keep != -1:
         yield f"retention.ms is {keep} with CreateTime: an imported log is deleted at once by its age; set retention.ms=-1"
+    elif topic not in INPUTS and config.get("message.timestamp.type") == "CreateTime":
+        yield "message.timestamp.type is CreateTime: what old searches gave is deleted at once; set it to LogAppendTime"
     elif topic.retention_ms == -1 and keep != -1:
         yield f"retention.ms is {keep}, must be -1: what it holds is never said again; alter the setting"
     elif keep != -1 and keep < MIN_RETENTION_MS:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from learners.credit import marginal_credit
+from learners.rewards import REWARDS
 from learners.tallies import TallyBatch, rank_bin
 from memory_index.counts import SHOWN, WIDTH, sketch
 from schemas.base import DAY_MS, HOUR_MS
@@ -33,6 +34,9 @@ class Rules:
         for entity, kind in pairs:
             out[entity] = out.get(entity, 0) + self.rewards.get(kind, 0)
         return out
+
+
+RULES = Rules(rewards=REWARDS)  # of everything that `forage` runs
 
 
 @dataclass(slots=True)

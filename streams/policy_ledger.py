@@ -10,6 +10,7 @@ from hashlib import sha256
 from learners.definition import Definition
 from learners.gate import REFRESH, refusal
 from learners.registry import KEEP_CONTENTS, find, manifest_of
+from schemas.base import DAY_MS, HOUR_MS
 from schemas.codec import decode, encode
 from schemas.errors import CorruptFile, ForageError, InvalidMessage, InvalidSetting, NotFound
 from schemas.snapshots import Command, Content, Manifest, Part, join_parts
@@ -18,7 +19,8 @@ from streams.compacted import CompactedTopic, Keyed
 from streams.follower import Incoming
 from streams.policy_view import order
 
-REFRESH_EVERY = 1_000  # ms: people cannot tell more often, and each one is kept by the broker until it compacts
+KEEP_MS = 10 * DAY_MS
+REFRESH_EVERY = 500  # ms: people cannot tell more often, and each one is kept by the broker until it compacts
 _CURRENT, _PART, _HISTORY, _CONFIGURED = "manifest", "part/", "manifest/", "configured"
 
 
@@ -169,9 +171,13 @@ class PolicyLedger:
                 self.definition = self._configured
 
     def _forget(self) -> None:
-        """Keep the publications of the last 20 contents, and the parts that they name."""
-        contents = set(list(dict.fromkeys(one.content_id for one in reversed(self._list())))[:KEEP_CONTENTS])
-        self._kept = {seq: one for seq, one in self._kept.items() if one.content_id in contents}
+        """Keep the publications of the last 20 contents and the last one of every hour for 10 days, and the parts that they name."""
+        newest_first = list(reversed(self._list()))
+        contents = set(list(dict.fromkeys(one.content_id for one in newest_first))[:KEEP_CONTENTS])
+        since = newest_first[0].created - KEEP_MS if newest_first else 0
+        hours = {one.created // HOUR_MS: one.seq for one in reversed(newest_first) if one.created >= since}
+        hourly = set(hours.values())
+        self._kept = {seq: one for seq, one in self._kept.items() if one.content_id in contents or seq in hourly}
         named = {sha for one in self._kept.values() for sha in one.parts}
         self._parts = {sha: value for sha, value in self._parts.items() if sha in named}
 

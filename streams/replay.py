@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Literal, NamedTuple, get_args
 
-from learners.rewards import REWARDS
 from schemas.codec import encode
 from schemas.errors import InvalidSetting
 from schemas.events import Tick
 from streams.changes import INPUTS, Input, Record
-from streams.join import Rules
+from streams.join import RULES, Rules
 from streams.kernel import Kernel
 from streams.partitioning import partition as partition_of
 from streams.recording import Line
@@ -20,7 +19,6 @@ from streams.share import Share, digest_state
 
 Interleave = Literal["impressions-first", "actions-first", "even"]
 INTERLEAVINGS: tuple[Interleave, ...] = get_args(Interleave)
-RULES = Rules(rewards=REWARDS)
 TICK_EVERY = 10 * 60_000  # ms of event time after which all partitions are told that time has passed
 Progress = Callable[[int, int], None]  # records applied, records in all
 _TICK = encode(Tick())

@@ -15,10 +15,10 @@ from schemas.topics import ACTIONS, IMPRESSIONS, INPUTS, Time
 from streams.admin import describe_topics
 from streams.changes import Input
 from streams.clients import DisposableProducer, Security, connect
-from streams.join import Rules
+from streams.join import RULES, Rules
 from streams.outgoing import outgoing
 from streams.recording import Line
-from streams.replay import RULES, Placed, placed
+from streams.replay import Placed, placed
 
 TOPIC_OF: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
 PATIENCE_MS = 120_000  # a broker that restarts is waited for; a send that takes longer has failed

@@ -10,11 +10,11 @@ from memory_index import shares
 from memory_index.store import Store
 from schemas.errors import CorruptFile, InvalidSetting, NotFound
 from streams.changes import INPUTS, Record
-from streams.join import Rules
+from streams.join import RULES, Rules
 from streams.kernel import Kernel
 from streams.partition_store import PartitionStore
 from streams.recording import Line
-from streams.replay import RULES, Interleave, Progress, batches, check, interleaved, pieces, records_of
+from streams.replay import Interleave, Progress, batches, check, interleaved, pieces, records_of
 from streams.share import Share, digest_state
 
 

@@ -20,9 +20,8 @@ from schemas.topics import TOPICS
 ROOT = Path(__file__).parent.parent
 NEEDED = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md")
 DOCS = sorted({ROOT / name for name in NEEDED} | set((ROOT / "docs").rglob("*.md")))
-FOLDERS = sorted(
-    path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0].islower() and path.name not in ("var", "build", "dist")
-)
+MADE = ("var", "build", "dist", "forage.egg-info")
+FOLDERS = sorted(path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0].islower() and path.name not in MADE)
 SOURCES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 FILE = re.compile(r"[\w.*-]+\.(py|md|toml|yml|sh|xml|sql|template)")
 SETTING = re.compile(r"\bFORAGE_[A-Z0-9_]+\b")

@@ -30,7 +30,7 @@ def here(bootstrap: str = "") -> settings.Settings:
 
 def rules_of(config: settings.Settings) -> "Rules":
     """The rules of the state, with this installation's key for people."""
-    from streams.replay import RULES
+    from streams.join import RULES
 
     return replace(RULES, client_key=config.client_key.encode())
 

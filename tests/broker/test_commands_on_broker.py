@@ -20,9 +20,10 @@ from schemas.codec import decode, encode
 from schemas.entities import Entity
 from schemas.snapshots import Command
 from streams.changes import Record
+from streams.join import RULES
 from streams.kernel import Kernel
 from streams.recording import Recorder, read_log
-from streams.replay import RULES, replay
+from streams.replay import replay
 from streams.share import Share, digest_state
 
 START = 1_600_000_000_000

@@ -59,7 +59,7 @@ def test_misrouted_records_are_forwarded_and_count_as_if_sent_right(seed):
 @given(st.integers(0, 10**9))
 def test_digest_sees_a_removed_or_altered_fact_and_not_a_doubled_one(seed):
     rng = random.Random(seed)
-    history = [line for line in calm(rng)]
+    history = calm(rng)
     at = rng.randrange(len(history))
     line = history[at]
     digest = run(history, 2, 2, [0])["state"]

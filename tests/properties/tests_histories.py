@@ -44,8 +44,8 @@ def impression(search: int, page: int, ts: int, *, variant: int = 0, decided: bo
     decision = Decision(decision_id=f"d{search}", content_id="c", seq=1, available=["lex", "mem"], arms=arms) if decided else None
     query = Query(text=f"q{search % 4}")
     return Impression(
-        search_id=f"s{search}", page=page, ts=ts, client_id=f"u{search % 3}", query=query, decision=decision, feature_schema="f", results=results,
-        application=f"v{variant}",
+        search_id=f"s{search}", page=page, ts=ts, client_id=f"u{search % 3}", query=query, decision=decision, feature_schema="f",
+        results=results, application=f"v{variant}",
     )  # fmt: skip
 
 

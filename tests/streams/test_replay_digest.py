@@ -12,9 +12,10 @@ from schemas.errors import CorruptFile, InvalidSetting, NotFound, Unavailable
 from schemas.events import Action
 from schemas.ids import query_class, query_key
 from streams.changes import Record
+from streams.join import RULES
 from streams.partition_store import PartitionStore
 from streams.recording import Recorder, read_log
-from streams.replay import INTERLEAVINGS, RULES, interleaved, pieces, placed, replay
+from streams.replay import INTERLEAVINGS, interleaved, pieces, placed, replay
 from streams.share import digest_state
 from streams.stored_replay import folders_digest, replay_with_stops
 
