@@ -116,7 +116,7 @@ class Impression(Message):
     segment: Label = ""
     context: Context = Context()
     decision: Decision | None = None
-    feature_schema: Label = ""
+    feature_schema: Annotated[str, Field(max_length=120)] = ""
     results: Annotated[list[Result], Field(max_length=100)]
     candidates: Annotated[list[CandidateSample], Field(max_length=50)] = []
     candidates_p: Probability = 1.0

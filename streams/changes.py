@@ -21,6 +21,7 @@ class Record(NamedTuple):
     offset: int
     time: int
     value: bytes | None
+    key: bytes = b""
 
 
 class SavedEvent(NamedTuple):

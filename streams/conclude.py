@@ -78,9 +78,12 @@ class Out:
         message = Amendment.model_construct(amendment_id=id_, final_id=search.final_id, time=time, event=event)
         self._send("amendment", id_, encode(message), time)
 
-    def quarantine(self, topic: Input, value: bytes, time: int, reason: Reason, error: str) -> None:
-        """The original bytes and why they do not count. A repeat has the same id (topic, reason, bytes) and is dropped."""
-        id_ = digest("quarantine", topic, reason, value)
+    def quarantine(self, topic: Input, value: bytes, time: int, reason: Reason, error: str, *, key: bytes = b"") -> None:
+        """The original bytes and why they do not count. A repeat has the same id (topic, reason, bytes) and is dropped.
+
+        `key` is that of the record where its bytes name no search: it decided the partition, so it belongs to the id.
+        """
+        id_ = digest("quarantine", topic, reason, key, value)
         known = hashed_id("quarantine", id_)
         if self.ids.contents(known, time):
             return

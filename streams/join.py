@@ -139,7 +139,10 @@ class Adder:
         found, asked = search.found, search.asked
         for result in page.results:
             self._row(search, result.entity_id)[0][position_bin(result.position)] += 1
-            ranks = {source.strategy: source.rank for source in result.sources if source.strategy in asked}
+            ranks: dict[str, int] = {}
+            for source in result.sources:
+                if source.strategy in asked and source.rank < ranks.get(source.strategy, MAX_RANK + 1):
+                    ranks[source.strategy] = source.rank
             if (old := found.get(result.entity_id)) is not None:
                 ranks = {name: min(r.get(name, MAX_RANK) for r in (old, ranks)) for name in old.keys() | ranks.keys()}
             found[result.entity_id] = ranks

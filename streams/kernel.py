@@ -69,7 +69,7 @@ class Kernel:
             event = decode_event(record.value)
             _check_topic(event, topic)
         except InvalidMessage as error:
-            return out.quarantine(topic, value, time, "invalid", str(error))
+            return out.quarantine(topic, value, time, "invalid", str(error), key=record.key)
         if isinstance(event, Tick | SuggestImpression | SuggestAccept):
             counters[event.type] += 1
             return None

@@ -59,7 +59,7 @@ def records_of(lines: Iterable[Line], partitions: int, *, rules: Rules) -> list[
     logs: list[dict[Input, list[Record]]] = [{topic: [] for topic in INPUTS} for _ in range(partitions)]
     for one in placed(lines, partitions, rules=rules):
         log = logs[one.partition][one.topic]
-        log.append(Record(one.topic, len(log), one.time, one.value))
+        log.append(Record(one.topic, len(log), one.time, one.value, (one.key or "").encode()))
     return logs
 
 

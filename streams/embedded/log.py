@@ -30,6 +30,7 @@ class SqliteLog:
         if row is None:
             self._db.execute("INSERT INTO shape VALUES (?)", [partitions])
         elif row[0] != partitions:
+            self._db.close()
             raise PartitionMismatch(f"{path} has {row[0]} partitions, asked for {partitions}; use {row[0]}, or start with a new folder")
         self._end: dict[tuple[str, int], int] = {(topic, partition): end for topic, partition, end in ends}
 

@@ -3,7 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from itertools import islice, takewhile
+from typing import Generic, TypeVar
 
 from memory_index import shares
 from schemas.codec import encode
@@ -20,11 +21,38 @@ ROWS_AT_ONCE = 20_000  # rows read from the store for one round of sending
 K = TypeVar("K")
 
 
-class _Due(NamedTuple):
-    """A changed row: the first transaction that it has to be sent for, and when."""
+class Dirty(Generic[K]):
+    """Keys of rows that changed since they were sent: those due at once, and those that may wait, in the order in which they fall due."""
 
-    seq: int
-    at: int
+    def __init__(self) -> None:
+        self._now: dict[K, int] = {}  # key -> the first transaction that it has to be sent for
+        self._later: dict[K, tuple[int, int]] = {}  # key -> that transaction, and when it is due
+
+    def add(self, key: K, seq: int, due: int | None) -> None:
+        """The row changed in transaction `seq`; `due` in ms, None for at once. Calls come with `seq` and `due` ascending."""
+        if due is None:
+            waiting = self._later.pop(key, None)
+            self._now[key] = min(self._now.get(key, seq), waiting[0] if waiting else seq)
+        elif key not in self._now:
+            self._later.setdefault(key, (seq, due))
+
+    def pop(self, now: int, limit: int) -> list[K]:
+        """At most `limit` keys that are due."""
+        ready = list(islice(self._now, limit))
+        for key in ready:
+            del self._now[key]
+        for key in list(islice(takewhile(lambda one: self._later[one][1] <= now, self._later), limit - len(ready))):
+            del self._later[key]
+            ready.append(key)
+        return ready
+
+    def oldest(self) -> int | None:
+        """The first transaction that something still waits for."""
+        first = [seq for seq, _ in islice(self._later.values(), 1)]
+        return min([*self._now.values(), *first], default=None)
+
+    def __len__(self) -> int:
+        return len(self._now) + len(self._later)
 
 
 class Owner:
@@ -37,10 +65,10 @@ class Owner:
         self.kernel = store.kernel(rules)
         self.counters: Counter[str] = Counter()
         self._outbox: list[tuple[int, Outgoing]] = []
-        self._memory: dict[MemoryKey, _Due] = {}
-        self._tallies: dict[TallyKey, _Due] = {}
+        self._memory: Dirty[MemoryKey] = Dirty()
+        self._tallies: Dirty[TallyKey] = Dirty()
         self._unmarked: tuple[int, int] | None = None
-        self._closed = False
+        self.closed = False
         self._taken_up_to = self._marked = store.last_sent()
         self.resend(now)
 
@@ -62,9 +90,9 @@ class Owner:
         seq = self.store.seq
         self._outbox.extend((seq, out) for out in changes.outgoing)
         for key in changes.memory:
-            self._due(self._memory, key, seq, now if key in changes.acted else now + SHOWN_EVERY)
+            self._memory.add(key, seq, None if key in changes.acted else now + SHOWN_EVERY)
         for tally in changes.tallies:
-            self._due(self._tallies, tally, seq, now + TALLIES_EVERY)
+            self._tallies.add(tally, seq, now + TALLIES_EVERY)
         return changes
 
     def resend(self, now: int) -> None:
@@ -76,21 +104,21 @@ class Owner:
         self._outbox = self.store.outbox(self._marked)
         memory, tallies = self.store.changed(since)
         for key in memory:
-            self._due(self._memory, key, since + 1, now)
+            self._memory.add(key, since + 1, None)
         for tally in tallies:
-            self._due(self._tallies, tally, since + 1, now)
+            self._tallies.add(tally, since + 1, None)
 
     def take(self, now: int) -> Iterator[Outgoing]:
         """What is due to be sent, in order; rows with their values as of now. Ends with `sent` once the broker has acknowledged it all.
         Nothing after `close`: a rebalance may come while another owner's messages are on their way."""
-        if self._closed:
+        if self.closed:
             return
         outbox, self._outbox = self._outbox, []
         yield from (out for _, out in outbox)
-        memory = _pop_due(self._memory, now, ROWS_AT_ONCE)
+        memory = self._memory.pop(now, ROWS_AT_ONCE)
         for row in shares.as_rows(self.store.memory_rows(memory)) if memory else ():
             yield Outgoing(MEMORY.name, self.partition, row_key(row.query_key, row.segment, row.entity_id, row.day), encode(row), now)
-        tallies = _pop_due(self._tallies, now, ROWS_AT_ONCE)
+        tallies = self._tallies.pop(now, ROWS_AT_ONCE)
         for (kind, arm, context, hour), sums in self.store.tally_rows(tallies).items() if tallies else ():
             value = TallyRow.model_construct(
                 kind="arm" if kind == "arm" else "draw", arm=arm, context=context, hour=hour, sums=sums.tolist()
@@ -104,9 +132,9 @@ class Owner:
 
     def sent(self, now: int) -> None:
         """All that `take` gave has been acknowledged: note up to which transaction nothing is left to send."""
-        waiting = [due.seq for dues in (self._memory, self._tallies) for due in dues.values()] + [seq for seq, _ in self._outbox[:1]]
-        mark = min(min(waiting, default=self._taken_up_to + 1) - 1, self._taken_up_to)
-        if mark > self._marked and not self._closed:
+        waiting = [self._memory.oldest(), self._tallies.oldest(), *(seq for seq, _ in self._outbox[:1])]
+        mark = min([self._taken_up_to, *(seq - 1 for seq in waiting if seq is not None)])
+        if mark > self._marked and not self.closed:
             self._marked, self._unmarked = mark, (mark, now)
 
     def mark(self) -> None:
@@ -120,23 +148,11 @@ class Owner:
         self.store.compact(self.rules, now)
 
     def close(self) -> None:
-        self._closed = True
+        self.closed = True
         try:
             self.mark()
         finally:
             self.store.close()
-
-    @staticmethod
-    def _due(dues: dict[K, _Due], key: K, seq: int, at: int) -> None:
-        old = dues.get(key)
-        dues[key] = _Due(seq, at) if old is None else _Due(old.seq, min(old.at, at))
-
-
-def _pop_due(dues: dict[K, _Due], now: int, limit: int) -> list[K]:
-    ready = [key for key, due in dues.items() if due.at <= now][:limit]
-    for key in ready:
-        del dues[key]
-    return ready
 
 
 def row_key(*parts: str | int) -> str:

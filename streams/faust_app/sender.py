@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from itertools import chain
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -41,6 +42,8 @@ class Sender:
         source = owner.source()
         while not await self._sent(out, source):
             await asyncio.sleep(RETRY)
+            if owner.closed:  # whoever owns the partition now sends what is not marked
+                return 0
         owner.sent(_now())
         return len(out)
 
@@ -58,21 +61,19 @@ class Sender:
             lanes.setdefault((message.topic, message.partition), []).append(message)
         try:
             futures = [await self._lane(topic, partition, lane, source) for (topic, partition), lane in lanes.items()]
-            await asyncio.gather(*(future for some in futures for future in some))
+            failed = [one for one in await asyncio.gather(*chain(*futures), return_exceptions=True) if isinstance(one, BaseException)]
         except KafkaError as error:
-            log.warning("the broker did not take an outbox of %d messages (%s); trying again", len(lanes), error)
-            return False
-        return True
+            failed = [error]
+        if failed:
+            log.warning("the broker did not take what was sent (%s); trying again", failed[0])
+        return not failed
 
     async def _lane(self, topic: str, partition: int, lane: list[Outgoing], source: bytes) -> list[asyncio.Future[object]]:
         futures, at = [], 0
         while at < len(lane):
             batch = self._producer.create_batch()
-            first = at
             while at < len(lane) and _append(batch, lane[at], source):
                 at += 1
-            if at == first:
-                raise ValueError(f"a message for {topic} of {len(lane[at].value)} bytes does not fit {BATCH_BYTES}")
             futures.append(await self._producer.send_batch(batch, topic, partition=partition))
         return futures
 

@@ -60,8 +60,9 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
             for event in batch:
                 by_partition[event.message.tp.partition].append(event)
             for partition, events in by_partition.items():
-                if (owner := owners.get(partition)) is not None:  # else it was taken away: its new owner reads these
-                    _apply(owner, events)
+                current = [one for one in events if one.message.generation_id == app.consumer_generation_id]
+                if current and (owner := owners.get(partition)) is not None:  # else its new owner, maybe this one, reads it again
+                    _apply(owner, current)
                 for event in events:
                     await stream.ack(event)  # only frees Faust's bookkeeping
             wake.set()
@@ -105,7 +106,7 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
 
 def _apply(owner: Owner, events: list[Any]) -> None:
     records = [
-        Record(INPUT_OF[event.message.topic], fetched.offset, fetched.timestamp, fetched.value)
+        Record(INPUT_OF[event.message.topic], fetched.offset, fetched.timestamp, fetched.value, fetched.key or b"")
         for event in events
         for fetched in event.message.records
     ]

@@ -78,21 +78,22 @@ def histories(draw: st.DrawFn) -> list[Line]:
                 value = encode(event.model_copy(update={"ts": event.ts + 1}) if copy and draw(st.booleans()) else event)
                 lines.append(Line(topic, at + copy * draw(minute) * MINUTE, place, value))
     for broken in draw(st.lists(st.sampled_from([b"{", b"null", b'{"type":"action"}', b"\xff"]), max_size=2)):
-        lines.append(Line(draw(st.sampled_from(INPUTS)), START + draw(minute) * MINUTE, "x", broken))
+        for place in draw(st.lists(st.sampled_from(["x", "y", "z"]), min_size=1, max_size=3)):
+            lines.append(Line(draw(st.sampled_from(INPUTS)), START + draw(minute) * MINUTE, place, broken))
     return sorted((line for line in lines if START <= line.time < END), key=lambda line: line.time)
 
 
 def run(history: list[Line], partitions: int, batch: int, order: list[int], *, restart_every: int = 0) -> dict[str, str]:
     """The digest after the whole log went through `partitions` kernels: batches of `batch`, inputs interleaved by `order`."""
-    logs: dict[tuple[Input, int], list[tuple[int, bytes]]] = {(topic, p): [] for topic in INPUTS for p in range(partitions)}
+    logs: dict[tuple[Input, int], list[tuple[int, bytes, bytes]]] = {(topic, p): [] for topic in INPUTS for p in range(partitions)}
     for line in history:
-        logs[line.topic, partition(line.place, partitions)].append((line.time, line.value))
+        logs[line.topic, partition(line.place, partitions)].append((line.time, line.value, line.place.encode()))
     kernels, shares, steps = [Kernel(p, partitions, RULES) for p in range(partitions)], [Share() for _ in range(partitions)], 0
     saved: list[tuple[list[object], list[object]]] = [([], []) for _ in range(partitions)]
     for ending in (False, True):
         if ending:
             for log in logs.values():
-                log.append((END + 100 * HOUR_MS, encode(Tick())))
+                log.append((END + 100 * HOUR_MS, encode(Tick()), b""))
         at = dict.fromkeys(logs, 0)
         while left := [key for key in logs if at[key] < len(logs[key])]:
             steps += 1
@@ -107,7 +108,7 @@ def run(history: list[Line], partitions: int, batch: int, order: list[int], *, r
                 for name, topic_ in (("search.impressions", "impressions"), ("search.actions", "actions")):
                     if out.topic == name and not ending:
                         log = logs[topic_, out.partition]  # type: ignore[index]
-                        log.append((max([out.time, *(t for t, _ in log[-1:])]), out.value))
+                        log.append((max([out.time, *(line[0] for line in log[-1:])]), out.value, out.key.encode()))
             if restart_every and steps % restart_every == 0:
                 old = kernels[p]
                 kernels[p] = Kernel.restore(
