@@ -1,6 +1,20 @@
 """Settings of all tests. Machines of a CI are slow at times: a property may take as long as the whole test may."""
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("forage", settings(), deadline=None)
 settings.load_profile("forage")
+
+
+@pytest.fixture(scope="session")
+def real_source():
+    """The downloaded data, beside the checkout or in $FORAGE_DATA; it may not be given away with the project."""
+    place = Path(os.environ.get("FORAGE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "bestbuy_games"
+    if not place.is_dir():
+        stop = pytest.fail if os.environ.get("CI") else pytest.skip
+        stop(f"{place} is not there: set FORAGE_DATA to the folder that holds bestbuy_games")
+    return place

@@ -1,8 +1,6 @@
 """The Best Buy importer: a small source written by hand, and the real one with its known counts."""
 
 import gzip
-import os
-from pathlib import Path
 
 import pytest
 
@@ -55,16 +53,6 @@ def test_wrong_source_is_refused(tmp_path):
     no_rating = source(tmp_path / "rating", products=PRODUCTS.replace("4.0", "good"))
     with pytest.raises(CorruptFile, match=r"products.csv, line 2: .*good"):
         import_bestbuy(no_rating, tmp_path / "out")
-
-
-@pytest.fixture(scope="module")
-def real_source():
-    """The downloaded data, beside the checkout or in $FORAGE_DATA; it may not be given away with the project."""
-    place = Path(os.environ.get("FORAGE_DATA", Path(__file__).parents[3] / "shared" / "data")) / "bestbuy_games"
-    if not place.is_dir():
-        stop = pytest.fail if os.environ.get("CI") else pytest.skip
-        stop(f"{place} is not there: set FORAGE_DATA to the folder that holds bestbuy_games")
-    return place
 
 
 @pytest.mark.data
