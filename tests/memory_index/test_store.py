@@ -1,9 +1,13 @@
 """The door to DuckDB: whole transactions, one owner, damage set aside and named."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import duckdb
@@ -179,3 +183,31 @@ def test_damage_found_while_reading_is_set_aside_too(tmp_path: Path) -> None:
     with pytest.raises(CorruptFile, match="corrupt-1"), Store(path, SQL) as store:
         store.query("SELECT max(id) FROM seen")
     assert not path.exists()
+
+
+@pytest.mark.parametrize("when", ["commit", "checkpoint"])
+def test_a_full_disk_is_no_damage(tmp_path: Path, when: str) -> None:
+    """The file stays where it is: set aside, it would take everything that was learned with it."""
+    path = tmp_path / "s.duckdb"
+    rows = pa.table({"id": [sha256(str(at).encode()).hexdigest() for at in range(30_000)]})
+    with Store(path, SQL) as store:
+        store.append({"seen": ids("a")})
+        store.checkpoint()
+        if when == "checkpoint":
+            store.append({"seen": rows})
+        with largest_file(path.stat().st_size + 100_000), pytest.raises(Unavailable, match=r"cannot be used now .*free the disk"):
+            store.append({"seen": rows}) if when == "commit" else store.checkpoint()
+    assert not list(tmp_path.glob("*.corrupt-*"))
+    with Store(path, SQL) as store:
+        assert len(held(store)) == (1 if when == "commit" else 30_001)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file of this process grows beyond `size` bytes: how a full disk looks to it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
