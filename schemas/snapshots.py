@@ -16,6 +16,8 @@ from schemas.errors import CorruptFile
 
 PART_BYTES = 600_000  # of compressed content; base64 and JSON keep it under Kafka's 1 MB a record
 MAX_CONTENT = 256_000_000
+# Keys on the topic: the newest manifest; before a seq, each manifest that is kept; before a sha256, a part.
+CURRENT, HISTORY, PART = "manifest", "manifest/", "part/"
 Offset = Annotated[int, Field(ge=-1, lt=2**63, description="last offset that is in the state, -1 for none")]
 Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

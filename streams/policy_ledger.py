@@ -9,19 +9,18 @@ from hashlib import sha256
 
 from learners.definition import Definition
 from learners.gate import REFRESH, refusal
-from learners.registry import KEEP_CONTENTS, find, manifest_of
-from schemas.base import DAY_MS, HOUR_MS
+from learners.registry import KEEP_CONTENTS, KEEP_MS, find, manifest_of
+from schemas.base import HOUR_MS
 from schemas.codec import decode, encode
 from schemas.errors import CorruptFile, ForageError, InvalidMessage, InvalidSetting, NotFound
-from schemas.snapshots import Command, Content, Manifest, Part, join_parts
+from schemas.snapshots import CURRENT, HISTORY, PART, Command, Content, Manifest, Part, join_parts
 from schemas.topics import POLICY
 from streams.compacted import CompactedTopic, Keyed
 from streams.follower import Incoming
 from streams.policy_view import order
 
-KEEP_MS = 10 * DAY_MS
 REFRESH_EVERY = 500  # ms: people cannot tell more often, and each one is kept by the broker until it compacts
-_CURRENT, _PART, _HISTORY, _CONFIGURED = "manifest", "part/", "manifest/", "configured"
+_CONFIGURED = "configured"  # key of the settings that were last adopted
 
 
 class PolicyLedger:
@@ -61,7 +60,7 @@ class PolicyLedger:
         """Become the owner at wall time `now` (ms), once the whole topic was seen. The epoch is above all that was ever published."""
         values = self._topic.values()
         manifests = sorted(filter(None, (_manifest(key, value) for key, value in values.items())), key=order)
-        self._parts = {key.removeprefix(_PART): value for key, value in values.items() if key.startswith(_PART)}
+        self._parts = {key.removeprefix(PART): value for key, value in values.items() if key.startswith(PART)}
         self._kept = {one.seq: one for one in manifests}
         self.running = manifests[-1] if manifests else None
         self.epoch = max([now // 1_000, *(one.publisher_epoch + 1 for one in manifests)])
@@ -74,11 +73,11 @@ class PolicyLedger:
     def unsent(self) -> list[Keyed]:
         """What to send, in this order, each acknowledged before the next: parts, the manifest that names them, the rest."""
         named = {sha for one in self._kept.values() for sha in one.parts}
-        wanted = {f"{_PART}{sha}": self._parts[sha] for sha in sorted(named & self._parts.keys())}
-        wanted |= {_CURRENT: encode(self.running)} if self.running is not None else {}
-        wanted |= {f"{_HISTORY}{seq}": encode(one) for seq, one in self._kept.items()}
+        wanted = {f"{PART}{sha}": self._parts[sha] for sha in sorted(named & self._parts.keys())}
+        wanted |= {CURRENT: encode(self.running)} if self.running is not None else {}
+        wanted |= {f"{HISTORY}{seq}": encode(one) for seq, one in self._kept.items()}
         wanted |= {_CONFIGURED: encode(self._configured)} if self._adopted else {}
-        return self._topic.unsent(wanted, ours=(_PART, _HISTORY))
+        return self._topic.unsent(wanted, ours=(PART, HISTORY))
 
     def due(self, now: int) -> bool:
         """Whether a refresh may be published."""
@@ -191,7 +190,7 @@ class PolicyLedger:
 
 
 def _manifest(key: str, value: bytes | None) -> Manifest | None:
-    if value is None or not (key == _CURRENT or key.startswith(_HISTORY)):
+    if value is None or not (key == CURRENT or key.startswith(HISTORY)):
         return None
     try:
         return decode(Manifest, value)

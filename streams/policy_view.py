@@ -6,7 +6,7 @@ from learners.gate import refusal
 from learners.policy import Policy
 from schemas.codec import decode
 from schemas.errors import CorruptFile, InvalidMessage
-from schemas.snapshots import Manifest, Part, join_parts
+from schemas.snapshots import CURRENT, PART, Manifest, Part, join_parts
 from streams.follower import Incoming
 
 _WAITING = 20  # manifests whose parts are not here yet; the publisher keeps as many contents
@@ -27,11 +27,11 @@ class PolicyView:
         """Take records in the order of the topic; True when `policy` changed. Of many manifests only the best is built."""
         for record in records:
             key = (record.key or b"").decode(errors="replace")
-            if key.startswith("part/") and record.value is None:
+            if key.startswith(PART) and record.value is None:
                 self._parts.pop(key, None)
-            elif key.startswith("part/") and record.value is not None:
+            elif key.startswith(PART) and record.value is not None:
                 self._parts[key] = record.value
-            elif key == "manifest" and record.value is not None:
+            elif key == CURRENT and record.value is not None:
                 self._take(record.value)
         return self._adopt()
 
@@ -50,7 +50,7 @@ class PolicyView:
         """Build the best manifest whose parts are all here; a refused one is forgotten and the next best tried."""
         for at in sorted(self._waiting, reverse=True):
             manifest = self._waiting[at]
-            if all(f"part/{sha}" in self._parts for sha in manifest.parts):
+            if all(f"{PART}{sha}" in self._parts for sha in manifest.parts):
                 del self._waiting[at]
                 if self._build(manifest):
                     self._waiting = {other: kept for other, kept in self._waiting.items() if other > at}
@@ -59,7 +59,7 @@ class PolicyView:
 
     def _build(self, manifest: Manifest) -> bool:
         try:
-            parts = {sha: decode(Part, self._parts[f"part/{sha}"]) for sha in manifest.parts}
+            parts = {sha: decode(Part, self._parts[f"{PART}{sha}"]) for sha in manifest.parts}
             content = join_parts(manifest, parts)
         except (InvalidMessage, CorruptFile) as error:
             self._refuse(f"seq {manifest.seq}: {error}")

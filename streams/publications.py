@@ -5,15 +5,15 @@ from typing import Any
 
 from kafka.errors import KafkaError
 
+from learners.registry import find
 from schemas.codec import decode, encode
-from schemas.errors import InvalidMessage, NotFound, Unavailable
-from schemas.snapshots import Command, Content, Manifest, Part, join_parts
+from schemas.errors import InvalidMessage, Unavailable
+from schemas.snapshots import CURRENT, HISTORY, PART, Command, Content, Manifest, Part, join_parts
 from schemas.topics import CONTROL, POLICY
 from streams.clients import DisposableProducer, Security, connect
 from streams.follower import Follower, Incoming
 from streams.policy_view import order
 
-_CURRENT, _HISTORY = "manifest", "manifest/"  # the newest one alone, and each that is kept by its seq
 WAIT = 15.0  # s to read the whole topic or to place an order
 
 
@@ -29,12 +29,12 @@ class Publications:
         for record in records:
             key = (record.key or b"").decode(errors="replace")
             try:
-                if key == _CURRENT or key.startswith(_HISTORY):
+                if key == CURRENT or key.startswith(HISTORY):
                     self._manifest(key, record.value)
-                elif key.startswith("part/") and record.value is not None:
-                    self._parts[key.removeprefix("part/")] = decode(Part, record.value)
-                elif key.startswith("part/"):
-                    self._parts.pop(key.removeprefix("part/"), None)
+                elif key.startswith(PART) and record.value is not None:
+                    self._parts[key.removeprefix(PART)] = decode(Part, record.value)
+                elif key.startswith(PART):
+                    self._parts.pop(key.removeprefix(PART), None)
             except InvalidMessage:
                 continue
 
@@ -43,7 +43,7 @@ class Publications:
             manifest = decode(Manifest, value)
             self._manifests[order(manifest)] = manifest
         else:  # forgotten by the publisher
-            self._manifests = {at: one for at, one in self._manifests.items() if f"{_HISTORY}{one.seq}" != key}
+            self._manifests = {at: one for at, one in self._manifests.items() if f"{HISTORY}{one.seq}" != key}
 
     def list(self) -> Sequence[Manifest]:
         """Oldest first."""
@@ -55,20 +55,7 @@ class Publications:
 
     def find(self, which: int | str) -> Manifest:
         """The newest publication with this seq or this content_id (8 hex digits suffice). Raises NotFound."""
-        return find(self.list(), which)
-
-
-def find(manifests: Sequence[Manifest], which: int | str) -> Manifest:
-    """The last of `manifests` with this seq or this content_id (8 hex digits suffice). Raises NotFound."""
-    if isinstance(which, int):
-        found = [one for one in manifests if one.seq == which]
-    else:
-        found = [one for one in manifests if len(which) >= 8 and one.content_id.startswith(which)]
-    if not found:
-        raise NotFound(f"snapshot {which} is not on {POLICY.name}; `forage snapshots list` shows seq and content_id of what is")
-    if len({one.content_id for one in found}) > 1:
-        raise NotFound(f"snapshot {which} names {len(found)} contents; give the content_id, with more digits")
-    return found[-1]
+        return find(self.list(), which, where=POLICY.name)
 
 
 def read_publications(bootstrap: str, *, security: Security | None = None, wait: float = WAIT) -> Publications:

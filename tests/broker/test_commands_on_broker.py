@@ -163,7 +163,7 @@ def test_snapshots_are_read_from_the_topic_and_orders_placed(forage, fresh_topic
     assert "lexical" in forage("snapshots", "show", manifests[0].content_id[:10]).stdout
     assert forage("snapshots", "rollback", 1, "--reason", "worse").exit_code == 0
     assert forage("snapshots", "pin").exit_code == 0
-    assert "is not on policy.snapshots" in forage("snapshots", "rollback", 9).stderr
+    assert "is not in policy.snapshots" in forage("snapshots", "rollback", 9).stderr
     orders = [decode(Command, record.value) for record in read_all("control")]
     assert [(one.action, one.content_id, one.reason) for one in orders] == [("rollback", manifests[0].content_id, "worse"), ("pin", "", "")]
 
