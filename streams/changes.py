@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.rows import MemoryKey, TallyKey
+from schemas.topics import ACTIONS, IMPRESSIONS
 
 Input = Literal["impressions", "actions"]
 INPUTS: tuple[Input, Input] = ("impressions", "actions")
+TOPIC_OF: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
+INPUT_OF: dict[str, Input] = {topic: input_ for input_, topic in TOPIC_OF.items()}
 
 
 class Record(NamedTuple):

@@ -9,8 +9,8 @@ from schemas.codec import decode, encode
 from schemas.events import Action, Impression
 from schemas.ids import digest
 from schemas.outcomes import Amendment, Outcome, Quarantined, Reason
-from schemas.topics import ACTIONS, IMPRESSIONS, OUTCOMES, QUARANTINE
-from streams.changes import Changes, Input, Outgoing, SavedId, SetHash
+from schemas.topics import OUTCOMES, QUARANTINE
+from streams.changes import TOPIC_OF, Changes, Input, Outgoing, SavedId, SetHash
 from streams.join import Rules, Search
 from streams.packing import unpack
 from streams.watermark import SeenIds
@@ -18,7 +18,6 @@ from streams.watermark import SeenIds
 FINAL_BYTES = 600_000  # of pages in one final
 ACTION_BYTES = 150_000  # of actions in one final; their rewards by entity take at most as much again
 QUARANTINE_BYTES = 600_000  # of an original that are kept; base64 and JSON must fit one record
-TOPIC_NAMES: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
 
 
 def hashed_id(kind: str, *parts: str) -> bytes:
@@ -91,7 +90,7 @@ class Out:
         cut = f" (only the first {QUARANTINE_BYTES} of {len(value)} bytes are kept)" if len(value) > QUARANTINE_BYTES else ""
         text = error.encode("utf-8", "replace").decode()[:4000] + cut
         kept = base64.b64encode(value[:QUARANTINE_BYTES]).decode()
-        message = Quarantined(quarantine_id=id_, topic=TOPIC_NAMES[topic], time=time, reason=reason, error=text, value=kept)
+        message = Quarantined(quarantine_id=id_, topic=TOPIC_OF[topic], time=time, reason=reason, error=text, value=kept)
         self.changes.sets.setdefault(reason, SetHash()).add(id_)
         self.changes.counters[f"quarantined_{reason}"] += 1
         self.changes.outgoing.append(Outgoing(QUARANTINE.name, self.partition, id_, encode(message), time))
@@ -99,7 +98,7 @@ class Out:
     def forward(self, topic: Input, partition: int, key: str, value: bytes, time: int) -> None:
         """A record on the wrong partition goes to the right one."""
         self.changes.counters["misrouted"] += 1
-        self.changes.outgoing.append(Outgoing(TOPIC_NAMES[topic], partition, key, value, time))
+        self.changes.outgoing.append(Outgoing(TOPIC_OF[topic], partition, key, value, time))
 
     def _send(self, kind: str, id_: str, value: bytes, time: int) -> None:
         self.changes.sets.setdefault(kind, SetHash()).add(digest(value))

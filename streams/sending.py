@@ -11,16 +11,15 @@ from kafka.errors import KafkaError
 from schemas.codec import decode_event
 from schemas.errors import InvalidMessage, InvalidSetting, NotFound, PartitionMismatch, Unavailable
 from schemas.events import Tick
-from schemas.topics import ACTIONS, IMPRESSIONS, INPUTS, Time
+from schemas.topics import IMPRESSIONS, INPUTS, Time
 from streams.admin import describe_topics
-from streams.changes import Input
+from streams.changes import TOPIC_OF
 from streams.clients import DisposableProducer, Security, connect
 from streams.join import RULES, Rules
 from streams.outgoing import outgoing
 from streams.recording import Line
 from streams.replay import Placed, placed
 
-TOPIC_OF: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
 PATIENCE_MS = 120_000  # a broker that restarts is waited for; a send that takes longer has failed
 _NAMES = [topic.name for topic in INPUTS]
 

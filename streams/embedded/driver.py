@@ -5,8 +5,7 @@ from pathlib import Path
 
 from schemas.codec import encode
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression, Tick
-from schemas.topics import ACTIONS, IMPRESSIONS
-from streams.changes import INPUTS, Changes, Input
+from streams.changes import INPUT_OF, INPUTS, Changes, Input
 from streams.embedded.log import SqliteLog
 from streams.join import Rules
 from streams.kernel import Kernel
@@ -18,7 +17,6 @@ PARTITIONS = 4
 BATCH = 1_000
 TICK = 10 * 60_000  # ms of event time after which idle partitions are told that time has passed
 Apply = Callable[[int, Changes], None]
-_TOPICS: dict[str, Input] = {IMPRESSIONS.name: "impressions", ACTIONS.name: "actions"}
 
 
 class EmbeddedDriver:
@@ -80,8 +78,8 @@ class EmbeddedDriver:
 
     def _apply(self, p: int, changes: Changes) -> None:
         for out in changes.outgoing:
-            if out.topic in _TOPICS:  # a forward: the record goes to its right partition, at the time of its new place
-                self._append(_TOPICS[out.topic], out.partition, out.time, out.value)
+            if out.topic in INPUT_OF:  # a forward: the record goes to its right partition, at the time of its new place
+                self._append(INPUT_OF[out.topic], out.partition, out.time, out.value)
         if self._stores:
             self.log.commit()  # forwards are in the log before the store says that their originals were applied
             self._stores[p].commit(changes)
