@@ -24,15 +24,6 @@ def triangle(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 @cache
-def dimension(size: int) -> int:
-    """Feature count d of an arm's sums of length `size` = 3 + d + d (d + 1) / 2."""
-    d = int((np.sqrt(8 * (size - 3) + 9) - 3) / 2 + 0.5)
-    if 3 + d + d * (d + 1) // 2 != size:
-        raise ValueError(f"{size} is not the length of an arm's sums; expected 3 + d + d (d + 1) / 2")
-    return d
-
-
-@cache
 def rank_bin(rank: int) -> int:
     """Index into RANK_BINS."""
     return next(index for index, (low, high) in enumerate(RANK_BINS) if low <= rank <= high)

@@ -103,10 +103,3 @@ def tally_rows(store: Store, keys: Iterable[TallyKey] | None = None) -> Tallies:
             )
         out[key] = more.astype(np.int64) if held is None else held + more
     return {key: out[key] for key in sorted(out)}
-
-
-def compact(store: Store) -> None:
-    """Rewrite both tables as their sums, sorted by key, in one transaction; then fold the WAL into the file. Readings do not change."""
-    added = {"memory": memory_rows(store), "tallies": tally_table(tally_rows(store))}
-    store.append(added, [("DELETE FROM memory", ()), ("DELETE FROM tallies", ())])
-    store.checkpoint()

@@ -13,7 +13,6 @@ from typing import IO, Literal, NamedTuple, cast
 from schemas.codec import encode
 from schemas.errors import CorruptFile, NotFound
 from schemas.events import Action, Impression
-from schemas.ids import digest
 from streams.changes import INPUTS, Input
 
 
@@ -76,11 +75,3 @@ def _lines(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
         yield from file
     except (EOFError, OSError, zlib.error) as error:
         raise CorruptFile(f"{path} is cut off or damaged ({error}); record the log again") from None
-
-
-def log_digest(lines: Iterable[Line]) -> str:
-    """One hash over a LOG, to tell two recordings apart."""
-    whole = 0
-    for line in lines:
-        whole = (whole + int(digest(line.topic, line.time, line.value), 16)) % 2**128
-    return f"{whole:032x}"

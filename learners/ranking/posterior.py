@@ -16,11 +16,9 @@ from learners.definition import RankSpec, ReadingSpec
 from schemas.base import MAX_FEATURE, UNIT
 from schemas.candidates import Candidate, Evidence, Memory, Request
 from schemas.events import Source
-from schemas.ids import digest
 from schemas.q2e import q2e
 
 RANK_FEATURES = ("fusion", "found_share", "best_rank", "prior", "reward", "examined", "clients")
-RANK_FEATURES_HASH = digest("rank-features", 1, *RANK_FEATURES)
 RANK_VERSION = "fusion-1"
 NOTHING = Evidence(0.0, 0.0, 0)
 

@@ -3,11 +3,10 @@
 from collections import Counter
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from learners.tallies import HOURS_KEPT, RANK_BINS, Tallies, TallyBatch, add, arm_context, dimension, fold, rank_bin, triangle
+from learners.tallies import HOURS_KEPT, RANK_BINS, Tallies, TallyBatch, add, arm_context, fold, rank_bin, triangle
 
 PHI = st.lists(st.integers(-1024, 1024), min_size=3, max_size=3)
 SEARCHES = st.lists(st.tuples(PHI, st.lists(st.integers(0, 4096), max_size=3)), min_size=1, max_size=12)
@@ -78,10 +77,7 @@ def test_sums_of_other_lengths_and_schemas_have_their_own_keys():
     assert arm_context("f", 12) == "f/12"
 
 
-def test_lengths_tell_the_dimension():
-    assert [dimension(3 + d + d * (d + 1) // 2) for d in range(1, 129)] == list(range(1, 129))
-    with pytest.raises(ValueError, match="94 is not the length"):
-        dimension(94)
+def test_products_stand_row_by_row():
     rows, columns = triangle(3)
     assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
 

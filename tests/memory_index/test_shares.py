@@ -1,4 +1,4 @@
-"""Deltas in tables read back as their exact sums, before and after compaction."""
+"""Deltas in tables read back as their exact sums."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memory_index.counts import WIDTH, MemoryCounts, merge, to_row
-from memory_index.shares import as_counts, as_rows, compact, memory_rows, memory_table, schema_sql, tally_rows, tally_table
+from memory_index.shares import as_counts, as_rows, memory_rows, memory_table, schema_sql, tally_rows, tally_table
 from memory_index.store import Store
 from schemas.errors import CorruptFile
 
@@ -34,11 +34,9 @@ def store(tmp_path: Path):
 def test_rows_are_the_sums_of_the_deltas(store: Store, batches: list[MemoryCounts], keys: list) -> None:
     store.append({}, [("DELETE FROM memory", ())])
     expected: MemoryCounts = {}
-    for at, batch in enumerate(batches):
+    for batch in batches:
         merge(expected, batch)
         store.append({"memory": memory_table(batch)})
-        if at == 2:
-            compact(store)
     table = memory_rows(store)
     assert as_counts(table) == expected
     assert list(as_counts(table)) == sorted(expected, key=lambda key: (key[0].encode(), *key[1:]))
@@ -55,20 +53,16 @@ def test_nothing_has_a_defined_answer(store: Store) -> None:
     store.append({"memory": memory_table({}), "tallies": tally_table({})})
     assert memory_rows(store).num_rows == memory_rows(store, []).num_rows == 0
     assert as_counts(memory_rows(store)) == tally_rows(store) == tally_rows(store, []) == {}
-    compact(store)
 
 
-def test_tallies_add_and_compact_keeps_them(store: Store) -> None:
+def test_tallies_add(store: Store) -> None:
     arm, draw = ("arm", "dense", "f1", 400_000), ("draw", "dense", "2d", 400_001)
     first = {arm: np.array([1, -(2**40), 3], dtype=np.int64), draw: np.array([2, 1], dtype=np.int64)}
     for _ in range(3):
         store.append({"tallies": tally_table(first)})
-    for _ in range(2):
-        found = tally_rows(store)
-        assert {key: sums.tolist() for key, sums in found.items()} == {arm: [3, -3 * 2**40, 9], draw: [6, 3]}
-        assert {key: sums.tolist() for key, sums in tally_rows(store, [draw, draw]).items()} == {draw: [6, 3]}
-        compact(store)
-    assert store.query("SELECT count(*) AS n FROM tallies").to_pylist() == [{"n": 2}]
+    found = tally_rows(store)
+    assert {key: sums.tolist() for key, sums in found.items()} == {arm: [3, -3 * 2**40, 9], draw: [6, 3]}
+    assert {key: sums.tolist() for key, sums in tally_rows(store, [draw, draw]).items()} == {draw: [6, 3]}
     found[arm][0] = 99
     assert first[arm][0] == 1
 

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.codec import encode
 from schemas.errors import CorruptFile, NotFound
-from streams.recording import Line, Recorder, log_digest, read_log
+from streams.recording import Line, Recorder, read_log
 from tests.streams.searchbox import START, act, page
 
 TRICKY = page(attributes={"note": 'a "quoted" ,"event":{} \n and } line'})
@@ -77,11 +77,3 @@ def test_a_line_that_is_no_event_in_order_is_named(path, bad):
 def test_a_missing_log_says_how_to_make_one(tmp_path):
     with pytest.raises(NotFound, match="--record"):
         list(read_log(tmp_path / "log.jsonl"))
-
-
-def test_the_digest_tells_logs_apart(path):
-    lines = list(read_log(path))
-    digest = log_digest(lines)
-    assert digest == log_digest(reversed(lines))
-    others = [lines[1:], [*lines, lines[0]], [lines[0]._replace(time=1), *lines[1:]], [lines[0]._replace(value=b"{}"), *lines[1:]]]
-    assert len({digest, *map(log_digest, others)}) == 5
