@@ -188,10 +188,13 @@ class Dispatcher:
 
     def _settle(self, event: Outgoing, error: Exception | None) -> None:
         if error is not None:
-            log.error("an event was refused for ever and stands in %s: %r", self._rejected, error)
             row = {"error": repr(error), "topic": event.topic, "key": event.key, "value": event.value.decode(errors="replace")}
-            with self._rejected.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            try:
+                with self._rejected.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+                log.error("an event was refused for ever and stands in %s: %r", self._rejected, error)
+            except OSError as full:  # one refused event must not stop all that follow it
+                log.error("an event of %r was refused for ever (%r), and %s does not take it: %r", event.key, error, self._rejected, full)
             self._last_error = repr(error)
         with self._changed:
             self._count["sent" if error is None else "failed"] += 1

@@ -155,6 +155,19 @@ def test_an_event_too_large_for_the_broker_is_kept_in_a_file_and_the_others_go_o
     assert sorted(ts for some in numbers(read_all("search.actions")).values() for ts in some) == [0, *range(2, 20)]
 
 
+def test_a_refused_event_that_no_file_takes_stops_nothing(fresh_topics, read_all, tmp_path):
+    (tmp_path / "events.rejected").mkdir()  # as good as a full disk
+    (tmp_path / "1000000000.spill").write_bytes(b"torn\n")
+    producer = EventProducer(fresh_topics(4), spill=tmp_path)
+    for number in range(20):
+        assert producer.action(action(number))
+    assert producer.flush(20)
+    counters = producer.counters()
+    assert (counters.sent, counters.failed, counters.recovered) == (20, 1, 1)
+    assert producer.close()
+    assert numbers(read_all("search.actions")) == expected(20)
+
+
 def _until(true, seconds=30):
     end = time.monotonic() + seconds
     while not true():
