@@ -77,9 +77,7 @@ class StateStore:
         manifest = {**_plain(about), "size": size, "sha256": hasher.hexdigest()}
         with self._files.open_output_stream(f"{folder}/{about.name}.json") as target:
             target.write(json.dumps(manifest, sort_keys=True).encode())
-        for old in self._names(about.partition)[:-KEEP]:
-            for end in (".json", ".duckdb"):  # the manifest first: a file without one is no checkpoint
-                self._delete(f"{folder}/{old}{end}")
+        self._tidy(about)
         return about.name
 
     def best(self, partition: int, topic_ids: Mapping[str, str]) -> list[Checkpoint]:
@@ -118,6 +116,17 @@ class StateStore:
     def _names(self, partition: int) -> list[str]:
         found = self._files.get_file_info(fs.FileSelector(self._folder(partition), allow_not_found=True))
         return sorted(info.base_name[: -len(".json")] for info in found if _NAME.fullmatch(info.base_name))
+
+    def _tidy(self, newest: Checkpoint) -> None:
+        """Delete all but the last checkpoints, and copies older than the newest that were cut off before their manifest."""
+        folder, names = self._folder(newest.partition), self._names(newest.partition)
+        for old in names[:-KEEP]:
+            for end in (".json", ".duckdb"):  # the manifest first: a file without one is no checkpoint
+                self._delete(f"{folder}/{old}{end}")
+        for info in self._files.get_file_info(fs.FileSelector(folder)):
+            name = info.base_name.removesuffix(".duckdb")
+            if info.base_name.endswith(".duckdb") and name not in names and name < newest.name:
+                self._delete(info.path)
 
     def _read(self, partition: int, name: str) -> Checkpoint | None:
         try:

@@ -108,6 +108,17 @@ def test_a_file_without_a_manifest_is_no_checkpoint(root, file):
     assert len(store.best(0, IDS)) == 1
 
 
+def test_a_copy_that_was_cut_off_is_deleted_once_a_newer_one_is_whole(root, file):
+    """A worker that is killed in the middle of each copy must not fill the store. What a newer owner writes now is left alone."""
+    store, folder = StateStore.at(str(root)), root / "partition-0"
+    folder.mkdir()
+    for one in (FIRST, at(9, 5), at(11, 5), at(0, 0, epoch=8)):
+        (folder / f"{one.name}.duckdb").write_bytes(b"cut o")
+    name = store.write(file, at(10, 6))
+    left = sorted(path.name for path in folder.iterdir())
+    assert left == [f"{name}.duckdb", f"{name}.json", f"{at(11, 5).name}.duckdb", f"{at(0, 0, epoch=8).name}.duckdb"]
+
+
 def test_a_manifest_is_written_once_and_fits_its_file_for_ever(root, file, tmp_path):
     """The same offsets again: the file may have other bytes by then, and a crash between file and manifest must ruin nothing."""
     store = StateStore.at(str(root))
