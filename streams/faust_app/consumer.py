@@ -1,10 +1,15 @@
 """Faust's consumer, with offsets from the stores and one event per fetched batch. Private names of faust-streaming 0.15.3 are used here
 and only here (tests/broker/test_worker.py fails when they move)."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import IllegalStateError, KafkaError
+from faust.tables import manager
+from faust.tables.recovery import RebalanceAgain, Recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -15,27 +20,71 @@ from streams.changes import Input
 
 INPUT_OF: dict[str, Input] = {IMPRESSIONS.name: "impressions", ACTIONS.name: "actions"}
 BUFFERS_FULL = 0.01  # seconds; Faust would sleep a whole second
+RETRY = 0.5  # seconds between questions while the broker is away
 
 
 class BatchMessage(ConsumerMessage):  # type: ignore[misc]
-    """One fetch of one partition. Faust costs some 100 us an event: so a fetch is the event, its offset that of its last record."""
+    """One fetch of one partition. Faust costs some 100 us an event: so a fetch is the event, its offset that of its last record.
 
-    __slots__ = ("records",)
+    `seeks` is the consumer's count when it was fetched.
+    """
+
+    __slots__ = ("records", "seeks")
+
+
+class PatientRecovery(Recovery):  # type: ignore[misc]
+    """Faust's recovery service is what resumes the flow after a rebalance. It takes anything that lasts over `broker_request_timeout`
+    for its own end, and ends silently: a worker that was frozen, or waited for a file, would never resume again."""
+
+    async def _wait(self, coro: Any, timeout: float | None = None) -> None:
+        await super()._wait(coro)
 
 
 class StoreConsumer(driver.Consumer):  # type: ignore[misc]
     """The group's offsets are for lag monitors. Where a partition is read from is what its store says."""
 
+    seeks = 0  # what was fetched before the last seek must not be applied: records between it and the store may have been dropped
+
     async def perform_seek(self) -> None:
-        """After every rebalance, before the flow resumes, sometimes more than once: open what is assigned, seek to what it applied."""
-        await super().perform_seek()
-        assigned = {TP(tp.topic, tp.partition) for tp in self.assignment()}
-        await self.app.owners.own(_both_inputs(assigned))
-        for tp in assigned:
-            offset = self.app.owners[tp.partition].next[INPUT_OF[tp.topic]]
-            await self._thread.seek_wait({tp: offset})
-            self._read_offset[tp] = offset or None  # 0 means None in Faust
-            self._committed_offset[tp] = offset or None
+        """After every rebalance, before the flow resumes: open what is assigned, seek to what it applied.
+
+        It is cancelled when another rebalance ends first, and may meet one that has begun: nothing stays open then.
+        """
+        self.seeks += 1
+        owners, assigned = self.app.owners, self._assigned()
+        numbers = _both_inputs(assigned)
+        try:
+            await super().perform_seek()
+            await owners.own(numbers, await self._starts(assigned))
+            await self._seek_to_stores()
+            if set(owners) != numbers:  # revoked while a file or the broker was waited for
+                raise RebalanceAgain
+        except BaseException:
+            owners.release(set(owners))
+            raise
+
+    async def _seek_to_stores(self) -> None:
+        self.seeks += 1
+        for tp in self._assigned():
+            if (owner := self.app.owners.get(tp.partition)) is not None:  # else it was revoked: the next rebalance seeks
+                offset = owner.next[INPUT_OF[tp.topic]]
+                await self._thread.seek_wait({tp: offset})
+                self._read_offset[tp] = offset or None  # 0 means None in Faust
+                self._committed_offset[tp] = offset or None
+
+    async def _starts(self, assigned: set[TP]) -> dict[int, dict[Input, int]]:
+        """By partition, the first offsets that the log still has. Waits for the broker."""
+        starts: dict[int, dict[Input, int]] = {}
+        while assigned and not starts:
+            try:
+                for tp, offset in (await self.earliest_offsets(*assigned)).items():
+                    starts.setdefault(tp.partition, {})[INPUT_OF[tp.topic]] = offset
+            except KafkaError:
+                await asyncio.sleep(RETRY)
+        return starts
+
+    def _assigned(self) -> set[TP]:
+        return {TP(tp.topic, tp.partition) for tp in self.assignment()}
 
     def _new_offset(self, tp: TP) -> int | None:
         """Commit what the store has applied: Faust's own count can run ahead of unfinished work, or stop for good."""
@@ -50,13 +99,16 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
         if self.flow_active and not self._get_active_partitions():
             await self.sleep(BUFFERS_FULL)
             return
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        seeks, generation = self.seeks, self.app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
-        generation = self.app.consumer_generation_id
-        if not self.flow_active:  # a rebalance began while the fetch was under way
-            await self.perform_seek()
+        if not self.flow_active or self.seeks != seeks:  # a rebalance began, or came and went, while the fetch was under way
+            with suppress(IllegalStateError):  # not assigned any more
+                await self._seek_to_stores()
             return
         for tp, fetched in records.items():
-            if not self.flow_active or self.should_stop or self.app.consumer_generation_id != generation:
+            if not self.flow_active or self.should_stop or self.seeks != seeks:
                 break
             if fetched and (tp in active or tp in self._buffered_partitions):
                 last, plain = fetched[-1], TP(tp.topic, tp.partition)
@@ -64,7 +116,7 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
                     tp.topic, tp.partition, last.offset, last.timestamp / 1000, 0, (), None, b"batch", None, 0, 0, plain,
                     generation_id=generation,
                 )  # fmt: skip
-                message.records = fetched
+                message.records, message.seeks = fetched, seeks
                 yield message.tp, message
 
 
@@ -83,3 +135,4 @@ def install() -> None:
     """Make Faust use this consumer, and the range assignor: round robin would send an impression and its action to different workers."""
     driver.Transport.Consumer = StoreConsumer
     driver.RoundRobinPartitionAssignor = RangePartitionAssignor
+    manager.Recovery = PatientRecovery

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from schemas.errors import CorruptFile, StaleLog, Unavailable
@@ -17,14 +17,14 @@ from streams.state_store import Checkpoint, StateStore
 log = logging.getLogger(__name__)
 LOCK_TRIES, LOCK_WAIT = 300, 0.2  # a zombie holds its files until it wakes and sees that it was put out of the group
 TOPIC_OF: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
-Starts = Callable[[int], Mapping[Input, int]]  # first offset of each input that the log still has
+Starts = Mapping[int, Mapping[Input, int]]  # by partition, the first offset of each input that the log still has
 
 
 class Owners(Mapping[int, Owner]):
     """Owners by partition number."""
 
-    def __init__(self, config: WorkerConfig, *, partitions: int, topic_ids: Mapping[str, str], starts: Starts) -> None:
-        self._config, self._partitions, self._topic_ids, self._starts = config, partitions, topic_ids, starts
+    def __init__(self, config: WorkerConfig, *, partitions: int, topic_ids: Mapping[str, str]) -> None:
+        self._config, self._partitions, self._topic_ids = config, partitions, topic_ids
         self._state = StateStore.at(config.state_store) if config.state_store else None
         self._owned: dict[int, Owner] = {}
         self._fresh: dict[int, float] = {}
@@ -39,11 +39,11 @@ class Owners(Mapping[int, Owner]):
     def __len__(self) -> int:
         return len(self._owned)
 
-    async def own(self, partitions: set[int]) -> None:
-        """Own exactly these."""
+    async def own(self, partitions: set[int], starts: Starts) -> None:
+        """Own exactly these. When this fails or is cancelled, some of them may be owned."""
         self.release(set(self._owned) - partitions)
         for partition in sorted(partitions - set(self._owned)):
-            self._owned[partition] = await self._open(partition)
+            self._owned[partition] = await self._open(partition, starts)
             self._fresh[partition] = time.monotonic()
 
     def release(self, partitions: set[int]) -> None:
@@ -67,7 +67,7 @@ class Owners(Mapping[int, Owner]):
             if self._state is not None:
                 self._state.write(owner.store.path, _about(owner, self._config.instance or "worker"))
 
-    async def _open(self, partition: int) -> Owner:
+    async def _open(self, partition: int, starts: Starts) -> Owner:
         path = self._config.folder / f"partition-{partition}.duckdb"
         started = time.monotonic()
         for tries in range(LOCK_TRIES):
@@ -82,7 +82,7 @@ class Owners(Mapping[int, Owner]):
                 await asyncio.sleep(LOCK_WAIT)
         try:
             store.check_topics(self._topic_ids)
-            _check_reach(store, self._starts(partition))
+            _check_reach(store, starts[partition])
             above = self._state.highest_epoch(partition) if self._state else 0
             owner = Owner(store, self._config.rules, now=_now(), above=above)
         except BaseException:

@@ -30,8 +30,13 @@ class Sender:
         )  # fmt: skip
 
     async def __aenter__(self) -> "Sender":
-        await self._producer.start()
-        return self
+        while True:
+            try:
+                await self._producer.start()
+                return self
+            except KafkaError as error:  # a worker may start, or join, just when the broker goes away
+                log.warning("nothing can be sent yet (%s); trying again", error)
+                await asyncio.sleep(RETRY)
 
     async def __aexit__(self, *_: object) -> None:
         await self._producer.stop()

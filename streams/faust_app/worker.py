@@ -13,14 +13,13 @@ from typing import Any
 
 import faust
 from faust.types import TP
-from kafka import KafkaConsumer, TopicPartition
 
 from schemas.codec import encode
 from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, Unavailable
 from schemas.events import Tick
 from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.admin import describe_topics
-from streams.changes import Input, Record
+from streams.changes import Record
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.consumer import INPUT_OF, install
 from streams.faust_app.owner import Owner
@@ -60,7 +59,7 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
             for event in batch:
                 by_partition[event.message.tp.partition].append(event)
             for partition, events in by_partition.items():
-                current = [one for one in events if one.message.generation_id == app.consumer_generation_id]
+                current = [one for one in events if one.message.seeks == app.consumer.seeks]
                 if current and (owner := owners.get(partition)) is not None:  # else its new owner, maybe this one, reads it again
                     _apply(owner, current)
                 for event in events:
@@ -129,11 +128,7 @@ def run(config: WorkerConfig) -> int:
         raise PartitionMismatch(f"the inputs have different partition counts ({counts}); make the empty one again like the other")
     clocks = {states[name].config.get("message.timestamp.type") for name in INPUTS}
     slot = hold_slot(config.folder, config.instance)
-    reader = KafkaConsumer(bootstrap_servers=config.bootstrap, reconnect_backoff_max_ms=500)
-    owners = Owners(
-        config, partitions=counts[IMPRESSIONS.name], topic_ids={name: states[name].topic_id for name in INPUTS},
-        starts=lambda partition: first_offsets(reader, partition),
-    )  # fmt: skip
+    owners = Owners(config, partitions=counts[IMPRESSIONS.name], topic_ids={name: states[name].topic_id for name in INPUTS})
     try:
         app = create_app(config, owners, ticks=clocks == {"LogAppendTime"})
         app.Worker(loglevel="INFO", redirect_stdouts=False, quiet=True).execute_from_commandline()
@@ -141,15 +136,8 @@ def run(config: WorkerConfig) -> int:
         return int(done.code or 0)
     finally:
         owners.release(set(owners))
-        reader.close()
         os.close(slot)
     return 0
-
-
-def first_offsets(reader: Any, partition: int) -> dict[Input, int]:
-    """The first offset of each input that the log still has."""
-    wanted = {TopicPartition(topic, partition): input_ for topic, input_ in INPUT_OF.items()}
-    return {wanted[tp]: offset for tp, offset in reader.beginning_offsets(list(wanted)).items()}
 
 
 def hold_slot(folder: Path, instance: str | None) -> int:

@@ -5,7 +5,7 @@ from compare import Expected
 from load import searches
 from scenarios import Scenario, kills, play
 
-from ops.wiring import RULES
+from streams.join import RULES
 from streams.replay import placed
 
 PARTITIONS = 8

@@ -10,11 +10,11 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from memory_index.counts import MemoryCounts
-from ops.wiring import RULES
 from schemas.rows import MemoryKey, TallyKey
 from schemas.topics import MEMORY, OUTCOMES, QUARANTINE, SHARES
 from streams.changes import INPUTS
 from streams.clients import connect
+from streams.join import RULES
 from streams.kernel import Kernel
 from streams.recording import Line
 from streams.replay import batches, interleaved, records_of, replay

@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
-from ops.wiring import RULES
+from streams.join import RULES
 from streams.partition_store import PartitionStore
 from streams.share import digest_state
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
 APPLIED = re.compile(rb"applied (\d+): \[(\d+), (\d+)\] to \[(\d+), (\d+)\] in [\d.]+ s at ([\d.]+)")
 OWNED = re.compile(rb"partition (\d+) owned: epoch \d+, next \{'impressions': (\d+), 'actions': (\d+)\}")
 MOST_STARTS = 60  # of one run: workers that do nothing but end are not started for ever
@@ -28,6 +29,7 @@ class Fleet:
     def __init__(self, bootstrap: str, folder: Path, *, group: str, static: bool = True, apart: bool = False) -> None:
         self._bootstrap, self._folder, self._group, self._static, self._apart = bootstrap, folder, group, static, apart
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: dict[str, Path] = {}
         self._starts = 0
         self.unexpected: list[str] = []  # processes that ended though nobody ended them
         self.stops: list[float] = []  # seconds from SIGTERM to the end
@@ -35,6 +37,14 @@ class Fleet:
     @property
     def slots(self) -> list[str]:
         return list(self._running)
+
+    def owns(self, slot: str) -> bool:
+        """Has the slot's present process ever owned a partition?"""
+        return OWNED.search(self._logs[slot].read_bytes()) is not None
+
+    def applies(self, slot: str) -> bool:
+        """Has it applied anything?"""
+        return APPLIED.search(self._logs[slot].read_bytes()) is not None
 
     def start(self, slot: str, *, disk: str = "") -> None:
         """`disk`: name of the folder, when it is not the slot's usual one."""
@@ -46,10 +56,11 @@ class Fleet:
             "state_store": str(self._folder / "state") if self._apart else None, "checkpoint_every": 4.0,
         }  # fmt: skip
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / f"worker-{slot}-{self._starts:02d}.log").open("wb") as log:
+        self._logs[slot] = self._folder / f"worker-{slot}-{self._starts:02d}.log"
+        with self._logs[slot].open("wb") as log:
             self._running[slot] = subprocess.Popen(
                 [sys.executable, str(HERE / "worker.py"), json.dumps(config)], stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)},
+                env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": str(ROOT)},
             )  # fmt: skip
 
     def kill(self, slot: str) -> None:
@@ -96,6 +107,10 @@ class Fleet:
     def logged(self, text: bytes) -> int:
         """How many lines of all logs hold `text`."""
         return sum(path.read_bytes().count(text) for path in self._folder.glob("worker-*.log"))
+
+    def kept(self) -> int:
+        """Of how many partitions the state store has a checkpoint."""
+        return len({path.parent for path in self._folder.glob("state/partition-*/*.json")})
 
     def left(self, partitions: int) -> tuple[dict[str, str], list[str]]:
         """After all have stopped: digest of the state, and the partitions of which something was never acknowledged by the broker.

@@ -19,8 +19,8 @@ from scenarios import SCENARIOS, Scenario, play
 from table import table
 
 from ops import broker
-from ops.wiring import RULES
 from schemas.errors import ForageError
+from streams.join import RULES
 from streams.recording import Line, read_log
 from streams.replay import Placed, placed
 

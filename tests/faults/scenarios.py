@@ -18,6 +18,7 @@ from streams import admin
 from streams.clients import connect
 from streams.replay import Placed
 
+START = 30.0  # s in which all workers must own something
 CATCH_UP = 60.0  # s after the last send in which everything must be applied
 QUIET = 5.5  # s: a row that was only shown is sent at most every 5 s, so that much later nothing waits any more
 SETTLE = 30.0  # s in which the topics must say everything
@@ -27,8 +28,8 @@ Figures = dict[str, Any]
 class Run:
     """One load on fresh topics, the workers that take it, and the broker below them."""
 
-    def __init__(self, fleet: Fleet, node: Path, load: Load, folder: Path) -> None:
-        self.fleet, self.node, self.load, self.rng = fleet, node, load, random.Random(1)
+    def __init__(self, fleet: Fleet, node: Path, folder: Path, *, partitions: int) -> None:
+        self.fleet, self.node, self.partitions, self.rng = fleet, node, partitions, random.Random(1)
         self.applied = Applied(folder)
         self.notes: dict[str, float] = {}
 
@@ -87,6 +88,7 @@ def sigterms(run: Run, seconds: float) -> None:
     for nth in range(6):
         run.wait(seconds / 7)
         slot = "ab"[nth % 2]
+        run.until(lambda slot=slot: run.fleet.applies(slot), 15.0)
         run.fleet.stop(slot)
         run.fleet.start(slot)
 
@@ -120,6 +122,7 @@ def _start_broker(run: Run) -> None:
 
 def takeover(run: Run, seconds: float) -> None:
     run.wait(seconds / 2)
+    run.until(lambda: run.fleet.kept() == run.partitions, 10.0)
     run.fleet.kill("a")
     run.fleet.start("a", disk="disk-new")
     run.until(lambda: run.fleet.logged(b"took checkpoint") > 0, 30.0)
@@ -160,16 +163,18 @@ def play(
     try:
         for slot in "abcd"[: scenario.workers]:
             fleet.start(slot)
-        run = Run(fleet, node, Load(bootstrap, records, seconds), folder)
+        run = Run(fleet, node, folder, partitions=partitions)
+        run.until(lambda: all(fleet.owns(slot) for slot in fleet.slots), START)
+        load = Load(bootstrap, records, seconds)
         scenario.breaks(run, seconds)
-        figures = _judge(run, expected, bootstrap=bootstrap, group=group, partitions=partitions)
+        figures = _judge(run, load, expected, bootstrap=bootstrap, group=group)
     finally:
         fleet.end()
     return {"scenario": scenario.name, "how": scenario.how, "ok": not figures["wrong"], **figures}
 
 
-def _judge(run: Run, expected: Expected, *, bootstrap: str, group: str, partitions: int) -> Figures:
-    load, fleet, applied, wrong = run.load, run.fleet, run.applied, list[str]()
+def _judge(run: Run, load: Load, expected: Expected, *, bootstrap: str, group: str) -> Figures:
+    fleet, applied, partitions, wrong = run.fleet, run.applied, run.partitions, list[str]()
     if not run.until(lambda: not load.is_alive(), 240.0) or load.failed:
         wrong.append(f"the load was not sent: {load.failed[:2]}")
     ends = ends_of_inputs(bootstrap, TOPICS, partitions)

@@ -5,9 +5,9 @@ import logging
 import sys
 from pathlib import Path
 
-from ops.wiring import RULES
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.worker import run
+from streams.join import RULES
 
 if __name__ == "__main__":
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")

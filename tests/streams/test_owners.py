@@ -21,12 +21,12 @@ def config(tmp_path):
     return WorkerConfig("", tmp_path / "worker", RULES, state_store=str(tmp_path / "state"), instance="one")
 
 
-def owners(config, *, starts=START, ids=IDS):
-    return Owners(config, partitions=1, topic_ids=ids, starts=lambda partition: starts)
+def owners(config, *, ids=IDS):
+    return Owners(config, partitions=1, topic_ids=ids)
 
 
-def own(owned, *partitions):
-    asyncio.run(owned.own(set(partitions)))
+def own(owned, *partitions, starts=START):
+    asyncio.run(owned.own(set(partitions), dict.fromkeys(partitions, starts)))
     return [owned[partition] for partition in partitions]
 
 
@@ -44,7 +44,7 @@ def run(config, *events, checkpoint=False):
 
 
 def test_exactly_what_is_assigned_is_open(config, tmp_path):
-    owned = Owners(config, partitions=3, topic_ids=IDS, starts=lambda partition: START)
+    owned = Owners(config, partitions=3, topic_ids=IDS)
     own(owned, 0, 1)
     kept = owned[1]
     own(owned, 1, 2)
@@ -96,9 +96,9 @@ def test_epochs_rise_over_those_of_checkpoints(config, tmp_path):
 
 def test_a_log_that_no_longer_reaches_is_refused_with_the_remedy(config):
     run(config, page())
-    owned = owners(config, starts={"impressions": 1, "actions": 1})
+    owned = owners(config)
     with pytest.raises(StaleLog, match=r"search\.actions-0 starts at offset 1, this state needs 0.*Restore a newer checkpoint"):
-        own(owned, 0)
+        own(owned, 0, starts={"impressions": 1, "actions": 1})
     assert len(owned) == 0
     run(config, act("1"))  # the file was closed again
 
