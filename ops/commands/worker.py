@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ops import logs
 from ops.commands.options import Bootstrap, here, rules_of
 from ops.settings import Settings
 
@@ -38,8 +39,7 @@ def worker(
     Runs until Ctrl-C or SIGTERM. Start as many workers as you like: they share the partitions, and of their publishers one publishes
     while the others stand by. `forage topics create` comes first.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("kafka").setLevel(logging.WARNING)
+    logs.configure("publisher" if role == "publisher" else "stream   ")
     config = here(bootstrap)
     config = replace(config, instance=instance or config.instance)
     place = folder if folder is not None else config.data / "worker"
@@ -89,7 +89,8 @@ def _publisher_beside(options: list[str]) -> Iterator[None]:
 
     def keep() -> None:
         while not stop.is_set():
-            child[:] = [subprocess.Popen(command, stdin=subprocess.PIPE)]
+            # Out of reach of the terminal's Ctrl-C: it would end before the stream worker, and be started again.
+            child[:] = [subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)]
             code = child[0].wait()
             if not stop.wait(AGAIN):
                 log.warning("the publisher ended with code %d; it is started again", code)

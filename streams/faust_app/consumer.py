@@ -40,10 +40,24 @@ class PatientRecovery(Recovery):  # type: ignore[misc]
         await super()._wait(coro)
 
 
+class EndingThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """aiokafka lets a cancellation escape when it is stopped while the broker is away. The thread ended of it without a word to Faust,
+    which then waited a minute for it: so long did Ctrl-C take."""
+
+    async def on_thread_stop(self) -> None:
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            await self._consumer._client.close()
+
+
 class StoreConsumer(driver.Consumer):  # type: ignore[misc]
     """The group's offsets are for lag monitors. Where a partition is read from is what its store says."""
 
     seeks = 0  # what was fetched before the last seek must not be applied: records between it and the store may have been dropped
+
+    def _new_consumer_thread(self) -> EndingThread:
+        return EndingThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
         """After every rebalance, before the flow resumes: open what is assigned, seek to what it applied.
@@ -70,7 +84,8 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
                 offset = owner.next[INPUT_OF[tp.topic]]
                 await self._thread.seek_wait({tp: offset})
                 self._read_offset[tp] = offset or None  # 0 means None in Faust
-                self._committed_offset[tp] = offset or None
+                self._committed_offset[tp] = min(self._committed_offset[tp] or 0, offset) or None
+                self._acked.setdefault(tp, [])  # looked at by the next commit: what was applied before a crash is no lag, even if nothing comes
 
     async def _starts(self, assigned: set[TP]) -> dict[int, dict[Input, int]]:
         """By partition, the first offsets that the log still has. Waits for the broker."""

@@ -24,6 +24,7 @@ from streams.faust_app.config import WorkerConfig
 from streams.faust_app.consumer import INPUT_OF, install
 from streams.faust_app.owner import Owner
 from streams.faust_app.owners import Owners
+from streams.faust_app.report import EVERY, Report, behind
 from streams.faust_app.sender import Sender
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,13 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
         owners.resend_taken_over(2 * SESSION)
 
     app.timer(SESSION)(resend)
+    report = Report()
+
+    async def tell() -> None:
+        if line := report.line(owners, behind=behind(app.consumer, owners)):
+            log.info("%s", line)
+
+    app.timer(EVERY)(tell)
     return app
 
 
@@ -131,7 +139,9 @@ def run(config: WorkerConfig) -> int:
     owners = Owners(config, partitions=counts[IMPRESSIONS.name], topic_ids={name: states[name].topic_id for name in INPUTS})
     try:
         app = create_app(config, owners, ticks=clocks == {"LogAppendTime"})
-        app.Worker(loglevel="INFO", redirect_stdouts=False, quiet=True).execute_from_commandline()
+        worker = app.Worker(redirect_stdouts=False, quiet=True, override_logging=False)  # whoever started this process says how it logs
+        worker.spinner = None
+        worker.execute_from_commandline()
     except SystemExit as done:
         return int(done.code or 0)
     finally:

@@ -1,0 +1,68 @@
+"""The log of a running worker, for people: one line for each event of interest, and no flood while the broker is away."""
+
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable
+
+from schemas.errors import ForageError
+
+LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "asyncio")  # they tell of each step; what we need of it our own lines say
+QUIET = {
+    "kafka.net.selector": logging.ERROR,  # it warns of tasks that take long, as they do on a busy machine
+    "streams.faust_app.consumer": logging.WARNING,  # Faust tells of its steps under this name too
+}
+EVERY = 10.0  # s between two lines of one kind: an outage gives some 290 KB/s per worker otherwise
+APPLIED = "applied "  # one line a transaction, for those who measure; the sums of `streams/faust_app/report.py` stand for them
+
+
+class Sparing(logging.Filter):
+    """Lets one warning of each logger and template through in `every` seconds; the next one says how many were held back.
+
+    Lines below WARNING pass: libraries give none, and ours tell of single events.
+    """
+
+    def __init__(self, every: float = EVERY, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every, self._clock = every, clock
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}  # -> when it was last let through, and how many were held back since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return not str(record.msg).startswith(APPLIED)
+        # Ours differ in what they are about; those of libraries in addresses, ids and times that do not matter.
+        text = str(record.msg) if record.name.partition(".")[0] in LIBRARIES else record.getMessage()
+        key, now = (record.name, re.sub(r"\d+", "0", text)), self._clock()
+        at, held = self._said.get(key, (-self._every, 0))
+        if now - at < self._every:
+            self._said[key] = (at, held + 1)
+            return False
+        self._said[key] = (now, 0)
+        if held:
+            record.msg, record.args = f"{record.getMessage()} ({held} more like it since)", None
+        return True
+
+
+class OneLine(logging.Formatter):
+    """Time, level, logger and message on one line; only a traceback takes more. An error that was raised on purpose needs none."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, ForageError):
+            record.msg, record.args, record.exc_info, record.exc_text = str(error), None, None, None
+        return super().format(record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
+        record.message = " ".join(record.message.split())
+        return super().formatMessage(record)
+
+
+def configure(role: str) -> None:
+    """Log to stderr as people read it, each line with the `role` of its process. Call it once, before the first line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine(f"%(asctime)s %(levelname)-7s {role} %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler.addFilter(Sparing())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for name, level in (dict.fromkeys(LIBRARIES, logging.WARNING) | QUIET).items():
+        logging.getLogger(name).setLevel(level)

@@ -1,0 +1,63 @@
+"""The log of a running worker: what comes through, and what is held back."""
+
+import logging
+
+import pytest
+
+from ops.logs import OneLine, Sparing
+from schemas.errors import StaleLog
+
+
+@pytest.fixture
+def heard():
+    """heard(at, logger, level, message, *args) -> the line that is written at that second, None when it is held back."""
+    now = [0.0]
+    sparing, formatter = Sparing(10.0, clock=lambda: now[0]), OneLine("%(levelname)s %(name)s: %(message)s")
+
+    def say(at, name, level, message, *args):
+        now[0] = at
+        record = logging.LogRecord(name, level, "here.py", 1, message, args, None)
+        return formatter.format(record) if sparing.filter(record) else None
+
+    return say
+
+
+def test_one_warning_of_a_kind_comes_through_in_ten_seconds_and_the_next_says_how_many_did_not(heard):
+    template = "Unable connect to node with id %s: %s"
+    assert heard(0.0, "aiokafka", logging.ERROR, template, 1, "refused") == "ERROR aiokafka: Unable connect to node with id 1: refused"
+    assert heard(0.1, "aiokafka", logging.ERROR, template, 2, "closed") is None
+    assert heard(9.9, "aiokafka", logging.ERROR, template, 1, "refused") is None
+    assert heard(10.0, "aiokafka", logging.ERROR, template, 1, "refused").endswith("id 1: refused (2 more like it since)")
+    assert heard(20.0, "aiokafka", logging.ERROR, template, 1, "refused").endswith("id 1: refused")
+
+
+def test_messages_that_were_formatted_before_differ_in_more_than_numbers(heard):
+    assert heard(0.0, "kafka.net", logging.ERROR, "attempt 1 failed (backoff 0.12 secs)")
+    assert heard(0.1, "kafka.net", logging.ERROR, "attempt 17 failed (backoff 0.55 secs)") is None
+    assert heard(0.2, "kafka.net", logging.ERROR, "SASL failed")
+    assert heard(0.3, "kafka.cluster", logging.ERROR, "attempt 1 failed (backoff 0.12 secs)")
+
+
+def test_our_own_warnings_are_told_apart_by_what_they_are_about(heard):
+    assert heard(0.0, "streams.follower", logging.WARNING, "topic %s cannot be read now", "state.shares")
+    assert heard(0.1, "streams.follower", logging.WARNING, "topic %s cannot be read now", "policy.snapshots")
+    assert heard(0.2, "streams.follower", logging.WARNING, "topic %s cannot be read now", "state.shares") is None
+
+
+def test_single_events_pass_and_transactions_do_not(heard):
+    for partition in range(3):
+        assert heard(0.0, "streams.faust_app.owners", logging.INFO, "partition %d released", partition)
+    line = "applied %d: %s to %s in %.3f s at %.3f"
+    assert heard(0.0, "streams.faust_app.worker", logging.INFO, line, 0, [0, 0], [1, 1], 0.1, 1.0) is None
+
+
+def test_a_message_of_several_lines_is_one(heard):
+    assert heard(0.0, "faust", logging.WARNING, "topics:\n+----+\n| a  |") == "WARNING faust: topics: +----+ | a |"
+
+
+@pytest.mark.parametrize(("error", "lines"), [(StaleLog("move the folder away"), 1), (ValueError("a mistake of ours"), 2)])
+def test_what_was_refused_on_purpose_needs_no_traceback(error, lines):
+    record = logging.LogRecord("mode", logging.ERROR, "here.py", 1, "crashed", (), (type(error), error, None))
+    text = OneLine("%(levelname)s %(message)s").format(record)
+    assert str(error) in text
+    assert len(text.splitlines()) == lines
