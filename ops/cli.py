@@ -27,6 +27,10 @@ class Forage(TyperGroup):
             if library not in EXTRAS:
                 raise
             typer.echo(f"error: {library} is not installed; pip install 'forage[{EXTRAS[library]}]', or [all] for everything", err=True)
+        except OSError as error:
+            if error.filename is None:  # not about a file that was named; a closed pipe is typer's to end
+                raise
+            typer.echo(f"error: {error.filename}: {error.strerror}; give a place that this user may read and write", err=True)
         raise typer.Exit(1)
 
 

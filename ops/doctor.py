@@ -17,7 +17,7 @@ from schemas.errors import ForageError
 
 # Libraries of each role, as modules; a test holds them against pyproject.toml.
 ROLES: dict[str, tuple[str, ...]] = {
-    "base": ("pydantic", "kafka", "numpy", "typer"),
+    "base": ("pydantic", "kafka", "lz4", "numpy", "typer"),
     "search": ("tantivy", "pyarrow"),
     "worker": ("faust", "aiokafka", "duckdb", "pyarrow", "river", "cramjam"),
 }

@@ -84,11 +84,11 @@ def current() -> Settings:
     return read(os.environ)
 
 
-def check_bootstrap(bootstrap: str) -> None:
+def check_bootstrap(bootstrap: str, *, given_as: str = NAMES["bootstrap"]) -> None:
     """Raises InvalidSetting unless every address is host:port."""
     for address in bootstrap.split(","):
         if not _ADDRESS.fullmatch(address.strip()) or int(address.rpartition(":")[2]) > 65_535:
-            _refuse("bootstrap", address, "must be host:port, several with commas; write 127.0.0.1:9092")
+            raise InvalidSetting(f"{given_as} is {address}: must be host:port, several with commas; write 127.0.0.1:9092")
 
 
 def _check_security(settings: Settings) -> None:

@@ -7,9 +7,10 @@ from kafka.errors import KafkaError
 
 from learners.registry import find
 from schemas.codec import decode, encode
-from schemas.errors import InvalidMessage, Unavailable
+from schemas.errors import InvalidMessage, NotFound, Unavailable
 from schemas.snapshots import CURRENT, HISTORY, PART, Command, Content, Manifest, Part, join_parts
 from schemas.topics import CONTROL, POLICY
+from streams.admin import describe_topics
 from streams.clients import DisposableProducer, Security, connect
 from streams.follower import Follower, Incoming
 from streams.policy_view import order
@@ -59,7 +60,9 @@ class Publications:
 
 
 def read_publications(bootstrap: str, *, security: Security | None = None, wait: float = WAIT) -> Publications:
-    """All that stands on the topic now. Raises Unavailable."""
+    """All that stands on the topic now. Raises Unavailable, and NotFound when there is no such topic."""
+    if not describe_topics(bootstrap, [POLICY.name], security=security):
+        raise NotFound(f"topic {POLICY.name} does not exist at {bootstrap}; make it with `forage topics create`")
     read = Publications()
     follower = Follower(bootstrap, POLICY.name, handle=read.take, security=security)
     try:

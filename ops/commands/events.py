@@ -144,7 +144,7 @@ def _accept(producer: "EventProducer", line: "Line") -> None:
 def tail(
     topic: Annotated[str, typer.Argument(help="One of our topics, such as search.impressions, search.outcomes or policy.snapshots.")],
     from_start: Annotated[bool, typer.Option("--from-start", help="Begin with the oldest record instead of the next one.")] = False,
-    limit: Annotated[int, typer.Option(help="Stop after this many records; 0 goes on for ever.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Stop after this many records; 0 goes on for ever.")] = 0,
     bootstrap: Bootstrap = "",
     json: AsJson = False,
 ) -> None:

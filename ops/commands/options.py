@@ -24,7 +24,7 @@ def here(bootstrap: str = "") -> settings.Settings:
     found = settings.current()
     if not bootstrap:
         return found
-    settings.check_bootstrap(bootstrap)
+    settings.check_bootstrap(bootstrap, given_as="--bootstrap")
     return replace(found, bootstrap=bootstrap)
 
 

@@ -16,7 +16,7 @@ from schemas.snapshots import Command, Content, Manifest
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Published policies: show, roll back, pin.")
 Folder = Annotated[Path | None, typer.Option(help="Work on the snapshots of an embedded run in this folder instead of on Kafka.")]
 Action = Literal["promote", "rollback", "pin", "unpin"]
-Why = Annotated[str, typer.Option(help="Why, for those who read the list later.")]
+Why = Annotated[str, typer.Option(help="Why; it stands in the order on the topic control, and in the publisher's log.")]
 
 
 class Shelf(Protocol):
@@ -46,7 +46,7 @@ def list_(folder: Folder = None, bootstrap: Bootstrap = "", json: AsJson = False
             str(one.seq),
             one.content_id[:12],
             _at(one.created),
-            one.reason or "-",
+            _short(one.reason),
             "pinned" if one.pinned else "",
             "in use" * (one is manifests[-1]),
         )
@@ -185,6 +185,12 @@ def _last(shelf: Shelf) -> Manifest:
 def _which(text: str) -> int | str:
     """A seq is short and all digits; a content_id has at least 8 hex digits."""
     return int(text) if text.isdigit() and len(text) < 8 else text
+
+
+def _short(reason: str) -> str:
+    """`rollback:<command id>` with 8 digits of the id; `show` and --json have it whole."""
+    action, _, command_id = reason.partition(":")
+    return f"{action}:{command_id[:8]}" if command_id else action or "-"
 
 
 def _at(created: int) -> str:

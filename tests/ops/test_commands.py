@@ -218,3 +218,15 @@ def test_doctor_fails_without_a_broker_and_says_so_in_both_forms(forage):
     assert re.search(r"^problem +broker: .*set FORAGE_BOOTSTRAP", text.stdout, re.MULTILINE)
     found = json.loads(plain.stdout)
     assert found["problems"] == sum(one["state"] == "problem" for one in found["findings"]) >= 1
+
+
+def test_a_place_that_cannot_be_written_is_named_without_a_traceback(forage, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    result = forage("data", "schema", tmp_path / "file" / "schemas")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"error: {tmp_path / 'file'}")
+
+
+def test_a_wrong_address_is_refused_under_the_name_by_which_it_came(forage):
+    assert "--bootstrap is nonsense" in forage("topics", "check", "--bootstrap", "nonsense").stderr
+    assert "FORAGE_BOOTSTRAP is nonsense" in forage("topics", "check", FORAGE_BOOTSTRAP="nonsense").stderr
