@@ -31,6 +31,9 @@ def worker(
     instance: Annotated[
         str, typer.Option(help="Name of this worker's slot: restarted under it, a worker gets its partitions back at once.")
     ] = "",
+    from_log_start: Annotated[
+        bool, typer.Option(help="Let empty partitions begin where the log begins now, although records before that were deleted.")
+    ] = False,
     bootstrap: Bootstrap = "",
     attached: Annotated[bool, typer.Option("--attached", hidden=True, help="End when stdin ends: the parent is gone.")] = False,
 ) -> None:
@@ -48,20 +51,20 @@ def worker(
     if role == "publisher":
         raise typer.Exit(_publish(config, place))
     if role == "stream":
-        raise typer.Exit(_stream(config, place))
+        raise typer.Exit(_stream(config, place, from_log_start=from_log_start))
     with _publisher_beside(["--bootstrap", config.bootstrap, "--folder", str(place)]):
-        code = _stream(config, place)
+        code = _stream(config, place, from_log_start=from_log_start)
     raise typer.Exit(code)
 
 
-def _stream(config: Settings, folder: Path) -> int:
+def _stream(config: Settings, folder: Path, *, from_log_start: bool) -> int:
     from streams.faust_app.config import WorkerConfig
     from streams.faust_app.worker import run
 
     return run(
         WorkerConfig(
             bootstrap=config.bootstrap, folder=folder, rules=rules_of(config), group=config.group, state_store=config.state_store or None,
-            instance=config.instance or None, security=config.security,
+            instance=config.instance or None, from_log_start=from_log_start, security=config.security,
         )
     )  # fmt: skip
 

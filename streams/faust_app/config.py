@@ -10,7 +10,8 @@ from streams.join import Rules
 @dataclass(frozen=True)
 class WorkerConfig:
     """`folder` holds the partitions' files. `state_store` is a URL or folder for checkpoints, None for none. `instance` is the name of
-    this worker's slot: a restart under the same name gets its partitions back at once. `checkpoint_every` is in seconds."""
+    this worker's slot: a restart under the same name gets its partitions back at once. `checkpoint_every` is in seconds.
+    `from_log_start`: an empty partition may begin where the log begins now, although records before that were deleted."""
 
     bootstrap: str
     folder: Path
@@ -18,5 +19,6 @@ class WorkerConfig:
     group: str = "forage"
     state_store: str | None = None
     instance: str | None = None
+    from_log_start: bool = False
     checkpoint_every: float = 120.0
     security: Mapping[str, object] = field(default_factory=dict)

@@ -64,8 +64,11 @@ class Owners(Mapping[int, Owner]):
         """Compact every store, and copy it to the state store."""
         for owner in self._owned.values():
             owner.compact(_now())
-            if self._state is not None:
-                self._state.write(owner.store.path, _about(owner, self._config.instance or "worker"))
+            try:
+                if self._state is not None:
+                    self._state.write(owner.store.path, _about(owner, self._config.instance or "worker"))
+            except (OSError, Unavailable) as error:  # the state is safe on this disk; the next round may get through
+                log.warning("partition %d has no new checkpoint (%s); is the state store writable?", owner.partition, error)
 
     async def _open(self, partition: int, starts: Starts) -> Owner:
         path = self._config.folder / f"partition-{partition}.duckdb"
@@ -82,7 +85,8 @@ class Owners(Mapping[int, Owner]):
                 await asyncio.sleep(LOCK_WAIT)
         try:
             store.check_topics(self._topic_ids)
-            _check_reach(store, starts[partition])
+            if store.seq or not self._config.from_log_start:
+                _check_reach(store, starts[partition])
             above = self._state.highest_epoch(partition) if self._state else 0
             owner = Owner(store, self._config.rules, now=_now(), above=above)
         except BaseException:
@@ -113,7 +117,7 @@ def _check_reach(store: PartitionStore, starts: Mapping[Input, int]) -> None:
         if starts[topic] > needed:
             raise StaleLog(
                 f"{TOPIC_OF[topic]}-{store.partition} starts at offset {starts[topic]}, this state needs {needed}: records in between were "
-                "deleted. Restore a newer checkpoint of the partition, or move the folder away to start from what the log still has"
+                "deleted. Restore a newer checkpoint of the partition, or move the folder away and start with --from-log-start"
             )
 
 

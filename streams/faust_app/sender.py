@@ -19,7 +19,8 @@ RETRY = 0.5  # seconds between tries while the broker does not take what we send
 
 
 class Sender:
-    """`send` sends what an owner has ready. An unacknowledged round is sent again whole: readers drop repeats by id and by (epoch, seq)."""
+    """`send` sends what an owner has ready. A round that the broker did not take whole is kept and sent again first: readers drop repeats
+    by id and by (epoch, seq)."""
 
     def __init__(self, bootstrap: str) -> None:
         # Not idempotent: a broker's refusal of one batch must not silence the client for good. Order within a partition is kept, since
@@ -28,6 +29,7 @@ class Sender:
             bootstrap_servers=bootstrap, acks="all", enable_idempotence=False, compression_type="lz4", linger_ms=0,
             max_batch_size=BATCH_BYTES, max_request_size=1_048_576, request_timeout_ms=10_000, retry_backoff_ms=200,
         )  # fmt: skip
+        self._kept: dict[Owner, tuple[list[Outgoing], bytes]] = {}
 
     async def __aenter__(self) -> "Sender":
         while True:
@@ -42,13 +44,12 @@ class Sender:
         await self._producer.stop()
 
     async def send(self, owner: Owner) -> int:
-        """Send what is due; returns how many messages were acknowledged. Raises nothing: while the broker is away it goes on trying."""
-        out = list(owner.take(_now()))
-        source = owner.source()
-        while not await self._sent(out, source):
-            await asyncio.sleep(RETRY)
-            if owner.closed:  # whoever owns the partition now sends what is not marked
-                return 0
+        """Send what is due; returns how many messages were acknowledged. One that fails stops no other: the next round tries again."""
+        self._kept = {one: kept for one, kept in self._kept.items() if not one.closed}  # their next owner sends what is not marked
+        out, source = self._kept.pop(owner) if owner in self._kept else (list(owner.take(_now())), owner.source())
+        if not await self._sent(out, source):
+            self._kept[owner] = out, source
+            return 0
         owner.sent(_now())
         return len(out)
 

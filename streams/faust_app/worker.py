@@ -80,13 +80,13 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
         async with Sender(config.bootstrap) as sender:
             ticked = time.monotonic()
             while not app.should_stop:
+                wake.clear()
                 for owner in list(owners.values()):
                     await sender.send(owner)
                 if ticks and time.monotonic() - ticked > TICK_EVERY:
                     ticked = time.monotonic()
                     for partition in list(owners):
                         await sender.tick(partition, encode(Tick()))
-                wake.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(wake.wait(), SEND_EVERY)
 
