@@ -1,4 +1,7 @@
-"""A real Kafka broker for development and tests: Java 17 with Maven, else Docker Compose, else what to install."""
+"""A real Kafka broker for development and tests: Java 17 with Maven, else Docker Compose, else what to install.
+
+By hand: `python -m ops.broker start` and `stop`, on port 9092 (or $FORAGE_KAFKA_PORT), its data in `var/broker`.
+"""
 
 import os
 import shutil
@@ -9,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ops.kafka import ready
-from schemas.errors import Unavailable
+from schemas.errors import ForageError, InvalidSetting, Unavailable
 
 _HERE = Path(__file__).resolve().parent / "kafka"
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -18,16 +21,17 @@ _MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-depen
 _INSTALL = "install Java 17 or newer and Maven (Debian: apt-get install openjdk-17-jre-headless maven), or Docker with Compose"
 
 
-def start(folder: Path) -> str:
+def start(folder: Path, port: int | None = None) -> str:
     """Start the node of `folder` (made at first use; data and address are kept) and return host:port once it answers.
 
-    A node that runs already is left as it is. Raises Unavailable with what to install, or with the end of the broker's log.
+    `port` is that of a new node; default: a free one. A node that runs already is left as it is. Raises Unavailable with what to install,
+    or with the end of the broker's log.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if _with_docker(folder):
-        return _start_docker(folder)
-    environment = {"KAFKA_LIBS": str(jars()), "PYTHON": sys.executable}
+        return _start_docker(folder, port)
+    environment = {"KAFKA_LIBS": str(jars()), "PYTHON": sys.executable, "KAFKA_PORT": str(port or "")}
     try:
         return _run([str(_HERE / "start.sh"), str(folder)], environment).strip()
     except Unavailable as error:
@@ -80,10 +84,10 @@ def _with_docker(folder: Path) -> bool:
     raise Unavailable(f"no way to run a Kafka broker here: neither Java with Maven nor a running Docker with Compose was found; {_INSTALL}")
 
 
-def _start_docker(folder: Path) -> str:
+def _start_docker(folder: Path, port: int | None) -> str:
     note = folder / "docker.port"
     if not note.exists():
-        note.write_text(str(ready.free_ports(1)[0]))
+        note.write_text(str(port or ready.free_ports(1)[0]))
     port = int(note.read_text())
     _compose(folder, "up", "-d")
     if not ready.wait(port, seconds=120.0):
@@ -123,3 +127,27 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> str:
     if done.returncode:
         raise Unavailable(f"{Path(command[0]).name} failed with code {done.returncode}: {(done.stderr or done.stdout).strip()[-2_000:]}")
     return done.stdout
+
+
+def main(words: Sequence[str]) -> int:
+    """`start` or `stop` the node of `var/broker`; the exit code."""
+    folder, port = Path("var/broker"), os.environ.get("FORAGE_KAFKA_PORT", "9092")
+    try:
+        if words == ["stop"]:
+            stop(folder)
+        elif words == ["start"]:
+            if not port.isdigit():
+                raise InvalidSetting(f"FORAGE_KAFKA_PORT is {port}: must be a number; leave it out for 9092")
+            if not any((folder / name).exists() for name in ("server.properties", "docker.port")) and ready.answers(int(port)):
+                raise Unavailable(f"a broker answers on 127.0.0.1:{port} already: use it, or set FORAGE_KAFKA_PORT to a free port")
+            print(start(folder, int(port)))
+        else:
+            raise InvalidSetting("say what to do: python -m ops.broker start, or python -m ops.broker stop")
+    except ForageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -103,7 +103,7 @@ def development_broker() -> Finding:
     java, maven, docker = _works("java", "-version"), _works("mvn", "-v"), _works("docker", "compose", "version")
     found = [name for name, there in (("Java", java), ("Maven", maven), ("Docker Compose", docker)) if there]
     if (java and maven) or docker:
-        return Finding("local broker", "ok", f"{', '.join(found)}: one can be started here")
+        return Finding("local broker", "ok", f"{', '.join(found)}: `python -m ops.broker start` in the checkout starts one")
     remedy = "install Java 17 and Maven, or Docker with Compose; a broker elsewhere will do too"
     return Finding("local broker", "note", f"none can be started here (found: {', '.join(found) or 'nothing'})", remedy)
 
@@ -123,6 +123,9 @@ def topics(settings: Settings) -> Iterator[Finding]:
         yield Finding("broker", "problem", str(error).partition("; ")[0], remedy)
         return
     yield Finding("broker", "ok", f"{settings.bootstrap} answers")
+    if not states:
+        yield Finding("topics", "problem", "none of ours is there", "run `forage topics create`")
+        return
     found = problems(states)
     for line in found:
         text, _, remedy = line.rpartition("; ")

@@ -128,6 +128,8 @@ def _act(action: Action, which: str, *, reason: str, folder: Path | None, bootst
         return
     from streams.publications import place_order
 
+    if action == "rollback" and not which and len(shelf.list()) < 2:  # the publisher's refusal would stand in its log alone
+        raise NotFound("nothing older than the policy in use is kept; `forage snapshots list` shows what is")
     config = here(bootstrap)
     command = Command(command_id=uuid4().hex, action=action, content_id=content_id, ts=now, reason=reason)
     place_order(config.bootstrap, command, security=config.security)

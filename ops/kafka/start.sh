@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Start one Kafka node on loopback. Usage: KAFKA_LIBS=folder-of-jars start.sh FOLDER
-# The first start picks two free ports and formats the storage; later starts reuse both, so data and address are kept.
+# The first start picks two free ports (or KAFKA_PORT and a free one) and formats the storage; later starts reuse both, so data and address are kept.
 # Prints host:port when the broker answers, also when it was running already. stop.sh stops it.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd); python=${PYTHON:-python3}
 mkdir -p "${1:?folder}"; dir=$(cd "$1" && pwd); conf="$dir/server.properties"; cp="${KAFKA_LIBS:?folder of jars}/*"
 if [ ! -f "$conf" ]; then
   read -r port cport < <("$python" "$here/ready.py" ports)
+  port=${KAFKA_PORT:-$port}
   sed -e "s#@PORT@#$port#g; s#@CPORT@#$cport#g; s#@DATA@#$dir/data#g" "$here/server.properties.template" > "$conf.tmp"
   java -cp "$cp" kafka.tools.StorageTool format -t "$(java -cp "$cp" kafka.tools.StorageTool random-uuid)" -c "$conf.tmp" >/dev/null
   mv "$conf.tmp" "$conf"

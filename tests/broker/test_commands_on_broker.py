@@ -171,3 +171,4 @@ def test_snapshots_are_read_from_the_topic_and_orders_placed(forage, fresh_topic
     producer.flush()
     producer.close()
     assert [one["seq"] for one in json.loads(forage("snapshots", "list", "--json").stdout)["snapshots"]] == [2]
+    assert "nothing older" in forage("snapshots", "rollback").stderr

@@ -58,3 +58,13 @@ def test_docker_compose_describes_the_same_node_as_the_template():
     for name, value in wanted.items():
         given = compose["KAFKA_" + name.upper().replace(".", "_")].strip('"')
         assert name in addresses or given == value
+
+
+def test_by_hand_it_starts_or_stops_and_takes_a_port_that_is_a_number(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FORAGE_KAFKA_PORT", "kafka")
+    assert (broker.main(["stop"]), broker.main([]), broker.main(["start"])) == (0, 1, 1)
+    assert capsys.readouterr().err.splitlines() == [
+        "error: say what to do: python -m ops.broker start, or python -m ops.broker stop",
+        "error: FORAGE_KAFKA_PORT is kafka: must be a number; leave it out for 9092",
+    ]
