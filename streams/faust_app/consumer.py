@@ -85,7 +85,7 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
                 await self._thread.seek_wait({tp: offset})
                 self._read_offset[tp] = offset or None  # 0 means None in Faust
                 self._committed_offset[tp] = min(self._committed_offset[tp] or 0, offset) or None
-                self._acked.setdefault(tp, [])  # looked at by the next commit: what was applied before a crash is no lag, even if nothing comes
+                self._acked.setdefault(tp, [])  # for the next commit: what was applied before a crash is no lag, even if nothing comes
 
     async def _starts(self, assigned: set[TP]) -> dict[int, dict[Input, int]]:
         """By partition, the first offsets that the log still has. Waits for the broker."""

@@ -81,8 +81,8 @@ def _play(scenario: Scenario, records: list[Placed], expected: Expected, *, boot
     result = play(scenario, records, expected, node=out / "kafka", bootstrap=bootstrap, folder=folder, partitions=PARTITIONS, slower=slower)
     with (out / "results.jsonl").open("a") as file:
         file.write(json.dumps(result) + "\n")
-    if result["ok"]:
-        shutil.rmtree(folder)
+    for disk in [*folder.glob("disk*"), *folder.glob("state")] if result["ok"] else ():  # logs stay
+        shutil.rmtree(disk)
     return result
 
 
