@@ -40,6 +40,7 @@ class Spill:
         numbers = sorted(int(path.stem) for path in folder.glob("*.spill"))
         self._reading = numbers[0] if numbers else _FIRST
         self._writing = numbers[-1] + 1 if numbers else _FIRST
+        self._oldest = self._reading  # the first segment that was not deleted
         # Each of these is changed by one thread only, so that none needs a lock.
         self._appended_bytes = self._appended = 0
         self._prepended_bytes = sum(self._path(number).stat().st_size for number in numbers)
@@ -88,6 +89,7 @@ class Spill:
         if self._reader is not None:
             self._reader.close()
         self._reader, self._reading = None, number
+        self._oldest = number
         self._prepended_bytes += len(data)
         self._prepended += len(events)
 
@@ -99,12 +101,12 @@ class Spill:
 
     def advance(self, count: int) -> None:
         """Forget the first `count` events that were peeked at, and delete the segments that hold nothing else."""
-        before = self._ahead[0][0] if count else self._reading
         for _ in range(count):
             self._ahead.popleft()
         self._taken += count
         needed = self._ahead[0][0] if self._ahead else self._reading
-        self._delete(range(before, needed))
+        self._delete(range(self._oldest, needed))
+        self._oldest = needed
 
     def clear(self) -> None:
         """Start afresh, once everything was taken and nobody appends."""
@@ -113,8 +115,8 @@ class Spill:
             if one is not None:
                 one.close()
         self._writer = self._reader = None
-        self._delete(range(self._reading, self._writing + 1))
-        self._reading = self._writing = _FIRST
+        self._delete(range(self._oldest, self._writing + 1))
+        self._reading = self._writing = self._oldest = _FIRST
 
     def close(self) -> None:
         """Sync what was written and let another process have the folder."""
