@@ -45,7 +45,7 @@ STEPS = st.one_of(
 
 
 @settings(max_examples=60, deadline=None)
-@example([("append", 2), ("take", 1), ("take", 1), ("clear", 0), ("peek", 1)], 40)  # the first segment was read to its end before the second
+@example([("append", 2), ("take", 1), ("take", 1), ("clear", 0), ("peek", 1)], 40)  # the first was read to its end
 @given(st.lists(STEPS, max_size=40), st.integers(40, 400))
 def test_it_behaves_as_a_list_and_a_reopened_one_repeats_at_most_the_segment_at_its_head(steps, segment_bytes):
     spill_module.SEGMENT_BYTES, normal = segment_bytes, spill_module.SEGMENT_BYTES
