@@ -8,7 +8,7 @@ from schemas.codec import encode
 from schemas.decisions import Arm, Decision
 from schemas.events import Action, Impression, Query, Result, Source
 from schemas.ids import digest
-from streams.recording import Line
+from streams.replaying.recording import Line
 
 STRATEGIES = ("dense", "fresh", "lexical", "lexical_title", "memory", "neighbours", "popular", "session", "trigrams", "xmr")
 START = 1_700_000_000_000

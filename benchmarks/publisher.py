@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from ops.wiring import definition
-from streams.publish import run
+from streams.publishing.ownership import run
 
 if __name__ == "__main__":
     run(sys.argv[1], definition=definition(), folder=Path(sys.argv[2]))

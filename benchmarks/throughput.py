@@ -19,7 +19,7 @@ from schemas.topics import ACTIONS, IMPRESSIONS, MEMORY, OUTCOMES, SHARES
 from streams.admin import create_topics
 from streams.clients import connect
 from streams.partitioning import partition
-from streams.recording import Line
+from streams.replaying.recording import Line
 
 PARTITIONS = 4
 TOPICS = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}

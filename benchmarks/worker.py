@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.worker import run
-from streams.join import RULES
+from streams.kernel.join import RULES
 
 if __name__ == "__main__":
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")

@@ -11,7 +11,7 @@ from schemas.candidates import Candidate, Request
 from schemas.entities import Entity
 from schemas.events import Action, Result
 from serving.record import head
-from streams.recording import Recorder
+from streams.replaying.recording import Recorder
 
 
 class LoopSystem:

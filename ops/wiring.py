@@ -19,10 +19,10 @@ from schemas.entities import Entity
 from schemas.events import Action, Impression
 from serving.pipeline import Page, Pipeline
 from serving.view import View
-from streams.changes import Changes
 from streams.embedded.driver import EmbeddedDriver
-from streams.join import RULES
-from streams.publisher import Publisher
+from streams.kernel.changes import Changes
+from streams.kernel.join import RULES
+from streams.publishing.publisher import Publisher
 
 STRATEGIES = ("lexical", "memory", "popular")
 

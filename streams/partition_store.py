@@ -11,10 +11,10 @@ from memory_index import shares
 from memory_index.store import Store
 from schemas.errors import PartitionMismatch, StaleLog
 from schemas.rows import MemoryKey, TallyKey
-from streams.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SavedId, SetHash
-from streams.join import Rules
-from streams.kernel import Kernel
-from streams.share import Share
+from streams.kernel.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SavedId, SetHash
+from streams.kernel.join import Rules
+from streams.kernel.kernel import Kernel
+from streams.kernel.share import Share
 
 KEEP_SENT = 10 * 60_000  # ms: rows sent so lately are sent again by an owner that takes over
 _IDS = pa.schema([("bucket", pa.int64()), ("id", pa.binary()), ("content", pa.int64())])
@@ -162,7 +162,7 @@ class PartitionStore:
             "tallies": shares.tally_table(tallies).append_column("seq", pa.array([last_tally[key] for key in tallies], pa.int64())),
             "sets": _table(_SETS, [(name, one.count, str(one.total)) for name, one in sets.items()]),
         }
-        day = 25 * 3_600_000  # an id is known until its hour bucket's end + 24 h (streams.watermark.expired)
+        day = 25 * 3_600_000  # an id is known until its hour bucket's end + 24 h (streams.kernel.watermark.expired)
         done = self.resend_from(now)
         self._store.append(tables, [
             ("DELETE FROM memory", []), ("DELETE FROM tallies", []), ("DELETE FROM sets", []),

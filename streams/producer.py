@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression
 from streams.clients import Security
-from streams.dispatch import Counters, Dispatcher
-from streams.outgoing import checked, outgoing
+from streams.producing.dispatch import Counters, Dispatcher
+from streams.producing.outgoing import checked, outgoing
 
 __all__ = ["Counters", "EventProducer"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pyarrow import fs
 
 from schemas.errors import CorruptFile, Unavailable
-from streams.changes import INPUTS, Input
+from streams.kernel.changes import INPUTS, Input
 
 KEEP = 3  # checkpoints of a partition
 CHUNK = 1 << 20

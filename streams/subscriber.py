@@ -14,9 +14,9 @@ from memory_index.reader import MemoryReader
 from schemas.errors import CorruptFile, NotFound, Unavailable
 from schemas.topics import MEMORY, POLICY
 from streams.clients import Security
-from streams.follower import Follower, Incoming
-from streams.memory_view import MemoryView
-from streams.policy_view import PolicyView
+from streams.reading.follower import Follower, Incoming
+from streams.reading.memory_view import MemoryView
+from streams.reading.policy_view import PolicyView
 
 log = logging.getLogger(__name__)
 

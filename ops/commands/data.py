@@ -10,7 +10,7 @@ from ops.commands.options import AsJson, here, progress, rules_of, show
 from ops.settings import Settings
 from schemas.errors import InvalidSetting
 
-Interleave = Literal["impressions-first", "actions-first", "even"]  # as streams.replay has it, which --help must not import
+Interleave = Literal["impressions-first", "actions-first", "even"]  # as streams.replaying.replay has it, which --help must not import
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Datasets, message schemas, digests of state.")
 
 
@@ -69,7 +69,7 @@ def digest(
     if log is not None:
         found = _replayed(log, config, partitions=partitions, batch=batch, interleave=interleave, stops=stops)
     else:
-        from streams.stored_replay import folders_digest
+        from streams.replaying.stored_replay import folders_digest
 
         found = folders_digest(folders or [], rules=rules_of(config))
     if json:
@@ -79,15 +79,15 @@ def digest(
 
 
 def _replayed(log: Path, config: Settings, *, partitions: int, batch: int, interleave: Interleave, stops: int) -> dict[str, str]:
-    from streams.recording import read_log
-    from streams.replay import replay
+    from streams.replaying.recording import read_log
+    from streams.replaying.replay import replay
 
     lines, rules = read_log(log), rules_of(config)
     with progress() as shown, TemporaryDirectory(prefix="forage-digest-") as folder:
         tell = shown.of("records replayed")
         if not stops:
             return replay(lines, partitions=partitions, batch=batch, interleave=interleave, rules=rules, progress=tell)
-        from streams.stored_replay import replay_with_stops
+        from streams.replaying.stored_replay import replay_with_stops
 
         place = Path(folder)
         return replay_with_stops(

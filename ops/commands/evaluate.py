@@ -88,7 +88,7 @@ def _run(
     from learners.definition import DEFAULT_DEPTH
     from ops.evaluating import systems
     from ops.wiring import definition
-    from streams.recording import Recorder
+    from streams.replaying.recording import Recorder
 
     dataset, strategies = Dataset(folder), here().strategies
     log = searches(dataset.clicks())[: first or None]

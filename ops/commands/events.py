@@ -18,7 +18,7 @@ from schemas.errors import InvalidSetting, Unavailable
 
 if TYPE_CHECKING:
     from streams.producer import EventProducer
-    from streams.recording import Line
+    from streams.replaying.recording import Line
 
 FLUSH = 60.0  # s to wait for the broker at the end; what is left then stays on disk
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Send impressions and actions, and watch the topics.")
@@ -38,7 +38,7 @@ def send(
     past the end, so that all searches close. Topics with LogAppendTime take live events: what the broker cannot take now waits on disk,
     and the next run sends it.
     """
-    from streams.sending import inputs_of, lines_of
+    from streams.replaying.sending import inputs_of, lines_of
 
     config, refused = here(bootstrap), _Refused()
     partitions, kept = inputs_of(config.bootstrap, security=config.security)
@@ -69,9 +69,9 @@ class _Refused:
 
 
 def _with_their_times(source: str, events: "Iterable[Line] | None", partitions: int, config: Settings, shown: Progress) -> int:
-    from streams.recording import read_log
-    from streams.replay import placed
-    from streams.sending import send_log
+    from streams.replaying.recording import read_log
+    from streams.replaying.replay import placed
+    from streams.replaying.sending import send_log
 
     rules = rules_of(config)
     found = sorted(events, key=lambda line: line.time) if events is not None else None
@@ -84,7 +84,7 @@ def _with_their_times(source: str, events: "Iterable[Line] | None", partitions: 
 
 def _fresh(path: Path, bootstrap: str) -> "Iterator[Line]":
     """The lines of a log that is young enough for topics with the broker's time."""
-    from streams.recording import read_log
+    from streams.replaying.recording import read_log
 
     lines = read_log(path)
     first = next(lines, None)
@@ -154,7 +154,7 @@ def tail(
     """
     from json import dumps
 
-    from streams.tail import follow, line, plain
+    from streams.reading.tail import follow, line, plain
 
     config = here(bootstrap)
     with suppress(KeyboardInterrupt), closing(follow(config.bootstrap, topic, from_start=from_start, security=config.security)) as records:

@@ -13,7 +13,7 @@ from ops import settings
 from ops.progress import Progress
 
 if TYPE_CHECKING:
-    from streams.join import Rules
+    from streams.kernel.join import Rules
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 Bootstrap = Annotated[str, typer.Option(help="Kafka's address host:port; default: $FORAGE_BOOTSTRAP, else 127.0.0.1:9092.")]
@@ -30,7 +30,7 @@ def here(bootstrap: str = "") -> settings.Settings:
 
 def rules_of(config: settings.Settings) -> "Rules":
     """The rules of the state, with this installation's key for people."""
-    from streams.join import RULES
+    from streams.kernel.join import RULES
 
     return replace(RULES, client_key=config.client_key.encode())
 

@@ -126,7 +126,7 @@ def _act(action: Action, which: str, *, reason: str, folder: Path | None, bootst
         manifest = _in_folder(action, content_id, folder, now)
         typer.echo(f"seq {manifest.seq}: {manifest.content_id[:12]}, {'pinned' if manifest.pinned else 'not pinned'}")
         return
-    from streams.publications import place_order
+    from streams.publishing.publications import place_order
 
     if action == "rollback" and not which and len(shelf.list()) < 2:  # the publisher's refusal would stand in its log alone
         raise NotFound("nothing older than the policy in use is kept; `forage snapshots list` shows what is")
@@ -167,7 +167,7 @@ def _content_id(shelf: Shelf, which: str, *, may_wait: bool) -> str:
 
 def _shelf(folder: Path | None, bootstrap: str) -> Shelf:
     if folder is None:
-        from streams.publications import read_publications
+        from streams.publishing.publications import read_publications
 
         config = here(bootstrap)
         return read_publications(config.bootstrap, security=config.security)

@@ -71,7 +71,7 @@ def _stream(config: Settings, folder: Path, *, from_log_start: bool) -> int:
 
 def _publish(config: Settings, folder: Path) -> int:
     from ops.wiring import definition
-    from streams.publish import run
+    from streams.publishing.ownership import run
 
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

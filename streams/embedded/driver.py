@@ -5,13 +5,13 @@ from pathlib import Path
 
 from schemas.codec import encode
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression, Tick
-from streams.changes import INPUT_OF, INPUTS, Changes, Input
 from streams.embedded.log import SqliteLog
-from streams.join import Rules
-from streams.kernel import Kernel
+from streams.kernel.changes import INPUT_OF, INPUTS, Changes, Input
+from streams.kernel.join import Rules
+from streams.kernel.kernel import Kernel
+from streams.kernel.share import Share
 from streams.partition_store import PartitionStore
 from streams.partitioning import partition
-from streams.share import Share
 
 PARTITIONS = 4
 BATCH = 1_000

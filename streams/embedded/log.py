@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from schemas.errors import CorruptFile, PartitionMismatch
-from streams.changes import Input, Record
+from streams.kernel.changes import Input, Record
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS log(topic TEXT, partition INTEGER, position INTEGER, time INTEGER, value BLOB,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streams.join import Rules
+from streams.kernel.join import Rules
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from faust.types.tuples import ConsumerMessage
 
 from schemas.errors import PartitionMismatch
 from schemas.topics import ACTIONS, IMPRESSIONS
-from streams.changes import Input
+from streams.kernel.changes import Input
 
 INPUT_OF: dict[str, Input] = {IMPRESSIONS.name: "impressions", ACTIONS.name: "actions"}
 BUFFERS_FULL = 0.01  # seconds; Faust would sleep a whole second

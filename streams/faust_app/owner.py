@@ -10,8 +10,8 @@ from memory_index import shares
 from schemas.codec import encode
 from schemas.rows import MemoryKey, TallyKey, TallyRow
 from schemas.topics import MEMORY, SHARES
-from streams.changes import Changes, Input, Outgoing, Record
-from streams.join import Rules
+from streams.kernel.changes import Changes, Input, Outgoing, Record
+from streams.kernel.join import Rules
 from streams.partition_store import PartitionStore
 
 SHOWN_EVERY = 5_000  # ms: a row that was only shown is sent at most this often; a row with a new action at once

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from schemas.errors import CorruptFile, StaleLog, Unavailable
 from schemas.topics import ACTIONS, IMPRESSIONS
-from streams.changes import Input
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owner import Owner
+from streams.kernel.changes import Input
 from streams.partition_store import PartitionStore
 from streams.state_store import Checkpoint, StateStore
 

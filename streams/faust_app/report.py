@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from streams.changes import TOPIC_OF
 from streams.faust_app.owner import Owner
+from streams.kernel.changes import TOPIC_OF
 
 EVERY = 10.0  # s
 SILENT = ("tick", "redelivered")  # time that passes, and what a rebalance reads again, are no news

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.topics import ACTIONS, IMPRESSIONS
-from streams.changes import Outgoing
 from streams.faust_app.owner import Owner
+from streams.kernel.changes import Outgoing
 
 log = logging.getLogger(__name__)
 BATCH_BYTES = 512 * 1024

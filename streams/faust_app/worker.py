@@ -19,13 +19,13 @@ from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, Unavaila
 from schemas.events import Tick
 from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.admin import describe_topics
-from streams.changes import Record
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.consumer import INPUT_OF, install
 from streams.faust_app.owner import Owner
 from streams.faust_app.owners import Owners
 from streams.faust_app.report import EVERY, Report, behind
 from streams.faust_app.sender import Sender
+from streams.kernel.changes import Record
 
 log = logging.getLogger(__name__)
 TAKE, WITHIN = 16, 0.02  # fetches in one transaction, and the longest time (s) that a fetch waits for company

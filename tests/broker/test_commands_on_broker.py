@@ -19,12 +19,12 @@ from ops.wiring import STRATEGIES, definition
 from schemas.codec import decode, encode
 from schemas.entities import Entity
 from schemas.snapshots import Command
-from streams.changes import Record
-from streams.join import RULES
-from streams.kernel import Kernel
-from streams.recording import Recorder, read_log
-from streams.replay import replay
-from streams.share import Share, digest_state
+from streams.kernel.changes import Record
+from streams.kernel.join import RULES
+from streams.kernel.kernel import Kernel
+from streams.kernel.share import Share, digest_state
+from streams.replaying.recording import Recorder, read_log
+from streams.replaying.replay import replay
 
 START = 1_600_000_000_000
 

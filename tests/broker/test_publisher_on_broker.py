@@ -27,7 +27,7 @@ PUBLISHER = """
 import logging, signal, sys
 from pathlib import Path
 from learners.definition import Definition
-from streams import publish
+from streams.publishing import ownership as publish
 logging.basicConfig(level="INFO", stream=sys.stdout)
 asked = []
 signal.signal(signal.SIGTERM, lambda *_: asked.append(1))

@@ -5,8 +5,8 @@ from compare import Expected
 from load import searches
 from scenarios import Scenario, kills, play
 
-from streams.join import RULES
-from streams.replay import placed
+from streams.kernel.join import RULES
+from streams.replaying.replay import placed
 
 PARTITIONS = 8
 

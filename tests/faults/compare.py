@@ -12,14 +12,14 @@ from kafka import KafkaConsumer, TopicPartition
 from memory_index.counts import MemoryCounts
 from schemas.rows import MemoryKey, TallyKey
 from schemas.topics import MEMORY, OUTCOMES, QUARANTINE, SHARES
-from streams.changes import INPUTS
 from streams.clients import connect
-from streams.join import RULES
-from streams.kernel import Kernel
-from streams.recording import Line
-from streams.replay import batches, interleaved, records_of, replay
-from streams.share import Share, digest_state
-from streams.sources import Sources, source_of
+from streams.kernel.changes import INPUTS
+from streams.kernel.join import RULES
+from streams.kernel.kernel import Kernel
+from streams.kernel.share import Share, digest_state
+from streams.reading.sources import Sources, source_of
+from streams.replaying.recording import Line
+from streams.replaying.replay import batches, interleaved, records_of, replay
 
 MESSAGES, ROWS = (OUTCOMES.name, QUARANTINE.name), (MEMORY.name, SHARES.name)
 MemoryRows = dict[tuple[int, MemoryKey], tuple[list[int], list[int]]]  # by source partition

@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
-from streams.join import RULES
+from streams.kernel.join import RULES
+from streams.kernel.share import digest_state
 from streams.partition_store import PartitionStore
-from streams.share import digest_state
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

@@ -15,10 +15,10 @@ from schemas.errors import InvalidMessage
 from schemas.events import Action, Impression, Query, Result, Source
 from schemas.ids import digest
 from schemas.topics import ACTIONS, IMPRESSIONS
-from streams.changes import INPUTS, Input
 from streams.clients import connect
-from streams.recording import Line
-from streams.replay import Placed
+from streams.kernel.changes import INPUTS, Input
+from streams.replaying.recording import Line
+from streams.replaying.replay import Placed
 
 TOPICS = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
 START = 1_700_000_000_000

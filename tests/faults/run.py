@@ -20,9 +20,9 @@ from table import table
 
 from ops import broker
 from schemas.errors import ForageError
-from streams.join import RULES
-from streams.recording import Line, read_log
-from streams.replay import Placed, placed
+from streams.kernel.join import RULES
+from streams.replaying.recording import Line, read_log
+from streams.replaying.replay import Placed, placed
 
 PARTITIONS = 8
 SEARCHES = 4_000

@@ -16,7 +16,7 @@ from ops import broker
 from schemas.topics import INPUTS
 from streams import admin
 from streams.clients import connect
-from streams.replay import Placed
+from streams.replaying.replay import Placed
 
 START = 30.0  # s in which all workers must own something
 CATCH_UP = 60.0  # s after the last send in which everything must be applied

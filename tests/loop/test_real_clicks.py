@@ -8,10 +8,10 @@ from evaluation.datasets.bestbuy import import_bestbuy
 from evaluation.loop import replay
 from ops.evaluating import systems
 from ops.wiring import STRATEGIES, definition
-from streams.join import RULES
-from streams.recording import Recorder, read_log
-from streams.replay import replay as replayed
-from streams.stored_replay import replay_with_stops
+from streams.kernel.join import RULES
+from streams.replaying.recording import Recorder, read_log
+from streams.replaying.replay import replay as replayed
+from streams.replaying.stored_replay import replay_with_stops
 
 SEARCHES = 1_500
 FIELD = ("learned", "lexical", "memory", "popular")

@@ -39,9 +39,9 @@ def test_messages_that_were_formatted_before_differ_in_more_than_numbers(heard):
 
 
 def test_our_own_warnings_are_told_apart_by_what_they_are_about(heard):
-    assert heard(0.0, "streams.follower", logging.WARNING, "topic %s cannot be read now", "state.shares")
-    assert heard(0.1, "streams.follower", logging.WARNING, "topic %s cannot be read now", "policy.snapshots")
-    assert heard(0.2, "streams.follower", logging.WARNING, "topic %s cannot be read now", "state.shares") is None
+    assert heard(0.0, "streams.reading.follower", logging.WARNING, "topic %s cannot be read now", "state.shares")
+    assert heard(0.1, "streams.reading.follower", logging.WARNING, "topic %s cannot be read now", "policy.snapshots")
+    assert heard(0.2, "streams.reading.follower", logging.WARNING, "topic %s cannot be read now", "state.shares") is None
 
 
 def test_single_events_pass_and_transactions_do_not(heard):

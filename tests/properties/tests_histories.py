@@ -9,11 +9,11 @@ from schemas.base import HOUR_MS
 from schemas.codec import encode
 from schemas.decisions import Arm, Decision
 from schemas.events import Action, Impression, Query, Result, Source, Tick
-from streams.changes import INPUTS, Input, Record
-from streams.join import Rules
-from streams.kernel import Kernel
+from streams.kernel.changes import INPUTS, Input, Record
+from streams.kernel.join import Rules
+from streams.kernel.kernel import Kernel
+from streams.kernel.share import Share, digest_state
 from streams.partitioning import partition
-from streams.share import Share, digest_state
 
 RULES = Rules(rewards=REWARDS)
 START = 400_000 * HOUR_MS

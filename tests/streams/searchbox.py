@@ -12,9 +12,9 @@ from schemas.decisions import Always, Arm, Decision
 from schemas.events import ACTION_KINDS, Action, Impression, Query, Result, Source, Tick
 from schemas.outcomes import Quarantined
 from schemas.topics import OUTCOMES, QUARANTINE
-from streams.changes import INPUTS, Changes, Input, Record
-from streams.join import Rules
-from streams.kernel import Kernel
+from streams.kernel.changes import INPUTS, Changes, Input, Record
+from streams.kernel.join import Rules
+from streams.kernel.kernel import Kernel
 
 START = 400_000 * HOUR_MS  # 16:00 of day 16,666
 DAY, HOUR = 16_666, 400_000

@@ -11,9 +11,9 @@ from schemas.events import SuggestAccept, SuggestImpression
 from schemas.topics import OUTCOMES
 from streams.embedded.driver import PARTITIONS, TICK, EmbeddedDriver
 from streams.embedded.log import SqliteLog
+from streams.kernel.share import digest_state
 from streams.partition_store import PartitionStore
 from streams.partitioning import partition
-from streams.share import digest_state
 from tests.streams.searchbox import RULES, START, WINDOW, act, counts, page, traffic
 
 

@@ -5,7 +5,7 @@ import pytest
 from schemas.decisions import Always, Arm
 from schemas.events import Query
 from schemas.ids import client_hash
-from streams.join import Rules
+from streams.kernel.join import Rules
 from tests.streams.searchbox import (
     DAY,
     HOUR,

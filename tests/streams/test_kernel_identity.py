@@ -7,8 +7,8 @@ import pytest
 from schemas.codec import encode
 from schemas.decisions import Arm
 from schemas.events import SuggestAccept, SuggestImpression
-from streams.conclude import ACTION_BYTES, FINAL_BYTES
-from streams.kernel import Kernel
+from streams.kernel.conclude import ACTION_BYTES, FINAL_BYTES
+from streams.kernel.kernel import Kernel
 from streams.partitioning import partition
 from tests.streams.searchbox import (
     LEX,

@@ -8,7 +8,7 @@ from schemas.base import DAY_MS, HOUR_MS
 from schemas.codec import encode
 from schemas.events import Tick
 from schemas.ids import final_id
-from streams.changes import INPUTS
+from streams.kernel.changes import INPUTS
 from tests.streams.searchbox import (
     MIN,
     SETTLE,

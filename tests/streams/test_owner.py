@@ -8,10 +8,10 @@ from memory_index.counts import MemoryCounts, add
 from schemas.codec import decode
 from schemas.rows import MemoryRow, TallyRow
 from schemas.topics import MEMORY, OUTCOMES, QUARANTINE, SHARES
-from streams.changes import INPUTS, SavedEvent
 from streams.faust_app.owner import SHOWN_EVERY, TALLIES_EVERY, Owner, row_key
+from streams.kernel.changes import INPUTS, SavedEvent
+from streams.kernel.share import Share
 from streams.partition_store import KEEP_SENT, PartitionStore
-from streams.share import Share
 from tests.streams.searchbox import MIN, RULES, WINDOW, act, page, record, records
 
 NOW = 1_800_000_000_000

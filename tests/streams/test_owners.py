@@ -8,7 +8,7 @@ import pytest
 from schemas.errors import CorruptFile, StaleLog
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owners import Owners
-from streams.share import digest_state
+from streams.kernel.share import digest_state
 from streams.state_store import StateStore
 from tests.streams.searchbox import RULES, act, page, record
 

@@ -4,10 +4,10 @@ import pyarrow as pa
 import pytest
 
 from schemas.errors import PartitionMismatch, StaleLog, Unavailable
-from streams.changes import INPUTS, Changes, Outgoing
-from streams.kernel import Kernel
+from streams.kernel.changes import INPUTS, Changes, Outgoing
+from streams.kernel.kernel import Kernel
+from streams.kernel.share import Share, digest_state
 from streams.partition_store import KEEP_SENT, PartitionStore
-from streams.share import Share, digest_state
 from tests.streams.searchbox import MIN, RULES, START, WINDOW, Box, act, page, records
 
 NOW = 1_800_000_000_000

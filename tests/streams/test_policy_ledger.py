@@ -10,10 +10,10 @@ from learners.tallies import arm_context
 from schemas.codec import decode, encode
 from schemas.errors import InvalidSetting, NotFound
 from schemas.snapshots import Command, Manifest
-from streams.compacted import CompactedTopic, Keyed
-from streams.follower import Incoming
-from streams.policy_ledger import PolicyLedger
-from streams.policy_view import PolicyView
+from streams.publishing.compacted import CompactedTopic, Keyed
+from streams.publishing.ledger import PolicyLedger
+from streams.reading.follower import Incoming
+from streams.reading.policy_view import PolicyView
 
 ARMS = [ArmSpec.of("lexical"), ArmSpec.of("memory")]
 OURS = Definition(salt="ours", arms=ARMS)

@@ -7,9 +7,9 @@ import pytest
 
 from schemas.errors import InvalidMessage, Unavailable
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression
-from streams.dispatch import Counters
-from streams.outgoing import from_line, outgoing
 from streams.producer import EventProducer
+from streams.producing.dispatch import Counters
+from streams.producing.outgoing import from_line, outgoing
 
 NOWHERE = "127.0.0.1:1"
 

@@ -8,7 +8,7 @@ from learners.features import ARM_FEATURES
 from learners.fit import fit
 from learners.tallies import TallyBatch, add
 from schemas.rows import TallyRow
-from streams.publisher import Publisher
+from streams.publishing.publisher import Publisher
 
 DEFINITION = Definition(arms=[ArmSpec.of("lexical"), ArmSpec.of("memory")])
 HOUR = 480_000

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.codec import encode
 from schemas.errors import CorruptFile, NotFound
-from streams.recording import Line, Recorder, read_log
+from streams.replaying.recording import Line, Recorder, read_log
 from tests.streams.searchbox import START, act, page
 
 TRICKY = page(attributes={"note": 'a "quoted" ,"event":{} \n and } line'})

@@ -11,13 +11,13 @@ from schemas.entities import Entity
 from schemas.errors import CorruptFile, InvalidSetting, NotFound, Unavailable
 from schemas.events import Action
 from schemas.ids import query_class, query_key
-from streams.changes import Record
-from streams.join import RULES
+from streams.kernel.changes import Record
+from streams.kernel.join import RULES
+from streams.kernel.share import digest_state
 from streams.partition_store import PartitionStore
-from streams.recording import Recorder, read_log
-from streams.replay import INTERLEAVINGS, interleaved, pieces, placed, replay
-from streams.share import digest_state
-from streams.stored_replay import folders_digest, replay_with_stops
+from streams.replaying.recording import Recorder, read_log
+from streams.replaying.replay import INTERLEAVINGS, interleaved, pieces, placed, replay
+from streams.replaying.stored_replay import folders_digest, replay_with_stops
 
 MINUTE = 60_000
 START = 20_000 * 86_400_000

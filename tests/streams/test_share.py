@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base import DAY_MS, HOUR_MS
-from streams.changes import Changes, SavedId, SetHash
-from streams.kernel import Kernel
-from streams.packing import pack, unpack
-from streams.share import DAYS_KEPT, Share, digest_state, fold_days
-from streams.watermark import Clock, SeenIds, expired
+from streams.kernel.changes import Changes, SavedId, SetHash
+from streams.kernel.kernel import Kernel
+from streams.kernel.packing import pack, unpack
+from streams.kernel.share import DAYS_KEPT, Share, digest_state, fold_days
+from streams.kernel.watermark import Clock, SeenIds, expired
 from tests.streams.searchbox import RULES, START, act, page, record
 
 ROW = [1] + [0] * 15

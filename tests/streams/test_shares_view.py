@@ -14,8 +14,8 @@ from learners.fit import fit
 from learners.tallies import arm_context
 from schemas.codec import encode
 from schemas.rows import TallyRow
-from streams.follower import Incoming
-from streams.shares_view import SharesView
+from streams.publishing.shares_view import SharesView
+from streams.reading.follower import Incoming
 
 OURS = Definition(arms=[ArmSpec.of("lexical"), ArmSpec.of("memory")])
 OTHER = Definition(arms=[ArmSpec.of("lexical"), ArmSpec.of("memory"), ArmSpec.of("popular")])

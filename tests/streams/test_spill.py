@@ -8,23 +8,23 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import Unavailable
-from streams import spill as spill_module
-from streams.outgoing import Outgoing, from_line, to_line
-from streams.spill import Spill
+from streams.producing import spill as spill_module
+from streams.producing.outgoing import Envelope, from_line, to_line
+from streams.producing.spill import Spill
 
 
 def event(number, size=0):
-    return Outgoing("search.actions", f"s\t{number}\n", b'{"n":%d,"pad":"%s"}' % (number, b"x" * size))
+    return Envelope("search.actions", f"s\t{number}\n", b'{"n":%d,"pad":"%s"}' % (number, b"x" * size))
 
 
 @given(st.text(max_size=20), st.binary(max_size=50).filter(lambda value: b"\n" not in value))
 def test_a_line_comes_back_as_it_was(key, value):
-    assert from_line(to_line(Outgoing("t", key, value))) == Outgoing("t", key, value)
+    assert from_line(to_line(Envelope("t", key, value))) == Envelope("t", key, value)
 
 
 def test_a_known_line():
     # crc32(b't\t"k"\t{}') worked out with `printf 't\t"k"\t{}' | gzip -c | tail -c8 | od -tx4`.
-    assert to_line(Outgoing("t", "k", b"{}")) == b'9bb31637\tt\t"k"\t{}\n'
+    assert to_line(Envelope("t", "k", b"{}")) == b'9bb31637\tt\t"k"\t{}\n'
 
 
 @pytest.mark.parametrize("at", [0, 9, 12, 20, 30])

@@ -15,10 +15,10 @@ from schemas.codec import encode
 from schemas.errors import InvalidMessage
 from schemas.rows import MemoryRow
 from schemas.snapshots import Manifest
-from streams.follower import Incoming
-from streams.memory_view import MemoryView
-from streams.policy_view import PolicyView
-from streams.sources import Sources, source_of
+from streams.reading.follower import Incoming
+from streams.reading.memory_view import MemoryView
+from streams.reading.policy_view import PolicyView
+from streams.reading.sources import Sources, source_of
 
 
 def content_of(salt):

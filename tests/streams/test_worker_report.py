@@ -2,10 +2,10 @@
 
 from schemas.codec import encode
 from schemas.events import Tick
-from streams.changes import Record
 from streams.faust_app.owner import Owner
 from streams.faust_app.report import Report
-from streams.join import RULES
+from streams.kernel.changes import Record
+from streams.kernel.join import RULES
 from streams.partition_store import PartitionStore
 
 HOUR = 3_600_000

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from schemas.base import DAY_MS, HOUR_MS
-from streams.changes import INPUTS, Input, SavedId
+from streams.kernel.changes import INPUTS, Input, SavedId
 
 
 class Clock:

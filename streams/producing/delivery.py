@@ -13,8 +13,8 @@ from typing import Any
 from kafka.errors import BrokerResponseError, RetriableError
 
 from streams.clients import DisposableProducer, Security, connect
-from streams.outgoing import Outgoing
 from streams.partitioning import partition
+from streams.producing.outgoing import Envelope
 
 _DELIVERY_MS = 10_000
 SILENT_AFTER = 2 * _DELIVERY_MS / 1000  # seconds; every send ends after delivery_timeout_ms, so one that did not hangs
@@ -60,7 +60,7 @@ class Delivery:
         self._bootstrap, self._security = bootstrap, security
         self._client: Any = None
 
-    def hand_over(self, events: Mapping[int, Outgoing]) -> Attempt:
+    def hand_over(self, events: Mapping[int, Envelope]) -> Attempt:
         """Give events to the client. Raises KafkaError when there is no broker to talk to."""
         if self._client is None:
             self._client = self._connect()

@@ -7,7 +7,7 @@ from learners.policy import Policy
 from schemas.codec import decode
 from schemas.errors import CorruptFile, InvalidMessage
 from schemas.snapshots import CURRENT, PART, Manifest, Part, join_parts
-from streams.follower import Incoming
+from streams.reading.follower import Incoming
 
 _WAITING = 20  # manifests whose parts are not here yet; the publisher keeps as many contents
 

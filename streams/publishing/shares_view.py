@@ -10,9 +10,9 @@ from schemas.errors import InvalidMessage
 from schemas.rows import TallyRow
 from schemas.snapshots import Content
 from schemas.topics import SHARES
-from streams.follower import Incoming
-from streams.publisher import Publisher
-from streams.sources import Sources, source_of
+from streams.publishing.publisher import Publisher
+from streams.reading.follower import Incoming
+from streams.reading.sources import Sources, source_of
 
 
 class SharesView:

@@ -9,21 +9,21 @@ from pathlib import Path
 from memory_index import shares
 from memory_index.store import Store
 from schemas.errors import CorruptFile, InvalidSetting, NotFound
-from streams.changes import INPUTS, Record
-from streams.join import RULES, Rules
-from streams.kernel import Kernel
+from streams.kernel.changes import INPUTS, Record
+from streams.kernel.join import RULES, Rules
+from streams.kernel.kernel import Kernel
+from streams.kernel.share import Share, digest_state
 from streams.partition_store import PartitionStore
-from streams.recording import Line
-from streams.replay import Interleave, Progress, batches, check, interleaved, pieces, records_of
-from streams.share import Share, digest_state
+from streams.replaying.recording import Line
+from streams.replaying.replay import Interleave, Progress, batches, check, interleaved, pieces, records_of
 
 
 def replay_with_stops(
     lines: Iterable[Line], folder: Path, *, partitions: int, batch: int, interleave: Interleave, stops: int, rules: Rules = RULES,
     progress: Progress = lambda done, total: None,
 ) -> dict[str, str]:  # fmt: skip
-    """As `streams.replay.replay`, in files of the empty `folder`. Each partition is stopped at `stops` places, spread evenly over its
-    records; what resumes knows only the file, and the batch before the stop is delivered again. Raises InvalidSetting."""
+    """As `streams.replaying.replay.replay`, in files of the empty `folder`. Each partition is stopped at `stops` places, spread evenly
+    over its records; what resumes knows only the file, and the batch before the stop is delivered again. Raises InvalidSetting."""
     check(partitions, batch, interleave)
     if stops < 0:
         raise InvalidSetting(f"stops is {stops}, must be 0 or more; 0 replays in memory")

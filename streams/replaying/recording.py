@@ -13,7 +13,7 @@ from typing import IO, Literal, NamedTuple, cast
 from schemas.codec import encode
 from schemas.errors import CorruptFile, NotFound
 from schemas.events import Action, Impression
-from streams.changes import INPUTS, Input
+from streams.kernel.changes import INPUTS, Input
 
 
 class Line(NamedTuple):

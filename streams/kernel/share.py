@@ -8,8 +8,8 @@ from hashlib import sha256
 from learners.tallies import Tallies, add, fold
 from memory_index.counts import MemoryCounts, merge
 from memory_index.counts import add as add_row
-from streams.changes import Changes, SetHash
-from streams.kernel import Kernel
+from streams.kernel.changes import Changes, SetHash
+from streams.kernel.kernel import Kernel
 
 DAYS_KEPT = 90  # rows older than this before the newest day are kept under day 0
 

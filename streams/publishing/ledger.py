@@ -15,9 +15,9 @@ from schemas.codec import decode, encode
 from schemas.errors import CorruptFile, ForageError, InvalidMessage, InvalidSetting, NotFound
 from schemas.snapshots import CURRENT, HISTORY, PART, Command, Content, Manifest, Part, join_parts
 from schemas.topics import POLICY
-from streams.compacted import CompactedTopic, Keyed
-from streams.follower import Incoming
-from streams.policy_view import order
+from streams.publishing.compacted import CompactedTopic, Keyed
+from streams.reading.follower import Incoming
+from streams.reading.policy_view import order
 
 REFRESH_EVERY = 500  # ms: people cannot tell more often, and each one is kept by the broker until it compacts
 _CONFIGURED = "configured"  # key of the settings that were last adopted

@@ -16,7 +16,7 @@ from schemas.topics import ACTIONS, IMPRESSIONS
 M = TypeVar("M", bound=BaseModel)
 
 
-class Outgoing(NamedTuple):
+class Envelope(NamedTuple):
     """An event on its way. A `topic` of "" marks a line that was torn; `value` is what is left of it."""
 
     topic: str
@@ -24,7 +24,7 @@ class Outgoing(NamedTuple):
     value: bytes
 
 
-def outgoing(event: Impression | Action | SuggestImpression | SuggestAccept) -> Outgoing:
+def outgoing(event: Impression | Action | SuggestImpression | SuggestAccept) -> Envelope:
     """What was shown goes to search.impressions, what was done to search.actions, keyed by the search. Raises InvalidMessage."""
     topic = IMPRESSIONS.name if isinstance(event, Impression | SuggestImpression) else ACTIONS.name
     key = event.search_id if isinstance(event, Impression | Action) else event.suggest_id
@@ -36,7 +36,7 @@ def outgoing(event: Impression | Action | SuggestImpression | SuggestAccept) -> 
         ) from None
     if len(value) > MAX_BYTES:
         raise InvalidMessage(f"not a {type(event).__name__}", [f"message: has {len(value)} bytes, at most {MAX_BYTES}; send fewer results"])
-    return Outgoing(topic, key, value)
+    return Envelope(topic, key, value)
 
 
 def checked(model: type[M], event: M | Mapping[str, Any]) -> M:
@@ -49,16 +49,16 @@ def checked(model: type[M], event: M | Mapping[str, Any]) -> M:
         raise InvalidMessage(f"not a {model.__name__}", explain(error)) from None
 
 
-def to_line(event: Outgoing) -> bytes:
+def to_line(event: Envelope) -> bytes:
     """`CRC32 <tab> topic <tab> key as JSON <tab> value`; values are compact JSON, which holds no raw newline."""
     rest = b"%s\t%s\t%s" % (event.topic.encode(), json.dumps(event.key).encode(), event.value)
     return b"%08x\t%s\n" % (crc32(rest), rest)
 
 
-def from_line(line: bytes) -> Outgoing:
+def from_line(line: bytes) -> Envelope:
     """Inverse of `to_line`; a line with other bytes comes back with topic ""."""
     checksum, _, rest = line.rstrip(b"\n").partition(b"\t")
     if checksum != b"%08x" % crc32(rest) or rest.count(b"\t") < 2:
-        return Outgoing("", "", line)
+        return Envelope("", "", line)
     topic, key, value = rest.split(b"\t", 2)
-    return Outgoing(topic.decode(), json.loads(key), value)
+    return Envelope(topic.decode(), json.loads(key), value)

@@ -13,13 +13,13 @@ from schemas.errors import InvalidMessage
 from schemas.events import Action, Event, Impression, SuggestAccept, SuggestImpression, Tick
 from schemas.outcomes import Reason
 from schemas.topics import ACTIONS, IMPRESSIONS
-from streams.changes import INPUTS, Changes, Input, Record, SavedEvent, SavedId
-from streams.conclude import Out, hashed_id
-from streams.join import Adder, Fact, Rules
-from streams.packing import pack, unpack
+from streams.kernel.changes import INPUTS, Changes, Input, Record, SavedEvent, SavedId
+from streams.kernel.conclude import Out, hashed_id
+from streams.kernel.join import Adder, Fact, Rules
+from streams.kernel.packing import pack, unpack
+from streams.kernel.searches import Searches
+from streams.kernel.watermark import Clock, SeenIds
 from streams.partitioning import partition as partition_of
-from streams.searches import Searches
-from streams.watermark import Clock, SeenIds
 
 
 class Kernel:

@@ -13,9 +13,9 @@ from schemas.snapshots import Command, Content
 from schemas.topics import CONTROL, POLICY, SHARES
 from streams.admin import topic_ids
 from streams.clients import DisposableProducer, Security, connect
-from streams.follower import Follower, Incoming
-from streams.policy_ledger import PolicyLedger
-from streams.shares_view import SharesView
+from streams.publishing.ledger import PolicyLedger
+from streams.publishing.shares_view import SharesView
+from streams.reading.follower import Follower, Incoming
 
 log = logging.getLogger(__name__)
 SEND = 10_000  # ms that a message may take

@@ -12,7 +12,7 @@ from schemas.base import DAY_MS, HOUR_MS
 from schemas.events import ACTION_KINDS, Action, ActionKind, Impression
 from schemas.ids import client_hash, final_id, position_bin, query_class, query_key
 from schemas.rows import MemoryKey
-from streams.changes import Changes
+from streams.kernel.changes import Changes
 
 MAX_RANK = 100_000
 ACTED = {kind: SHOWN + index for index, kind in enumerate(ACTION_KINDS)}  # column of each kind in a memory row

@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple, get_args
 from schemas.codec import encode
 from schemas.errors import InvalidSetting
 from schemas.events import Tick
-from streams.changes import INPUTS, Input, Record
-from streams.join import RULES, Rules
-from streams.kernel import Kernel
+from streams.kernel.changes import INPUTS, Input, Record
+from streams.kernel.join import RULES, Rules
+from streams.kernel.kernel import Kernel
+from streams.kernel.share import Share, digest_state
 from streams.partitioning import partition as partition_of
-from streams.recording import Line
-from streams.share import Share, digest_state
+from streams.replaying.recording import Line
 
 Interleave = Literal["impressions-first", "actions-first", "even"]
 INTERLEAVINGS: tuple[Interleave, ...] = get_args(Interleave)

@@ -13,12 +13,12 @@ from schemas.errors import InvalidMessage, InvalidSetting, NotFound, PartitionMi
 from schemas.events import Tick
 from schemas.topics import IMPRESSIONS, INPUTS, Time
 from streams.admin import describe_topics
-from streams.changes import TOPIC_OF
 from streams.clients import DisposableProducer, Security, connect
-from streams.join import RULES, Rules
-from streams.outgoing import outgoing
-from streams.recording import Line
-from streams.replay import Placed, placed
+from streams.kernel.changes import TOPIC_OF
+from streams.kernel.join import RULES, Rules
+from streams.producing.outgoing import outgoing
+from streams.replaying.recording import Line
+from streams.replaying.replay import Placed, placed
 
 PATIENCE_MS = 120_000  # a broker that restarts is waited for; a send that takes longer has failed
 _NAMES = [topic.name for topic in INPUTS]

@@ -21,8 +21,8 @@ from schemas.errors import ForageError, NotFound
 from schemas.snapshots import Content
 from schemas.topics import CONTROL
 from streams.clients import Security, connect
-from streams.follower import Incoming
-from streams.publish_turn import Turn
+from streams.publishing.turn import Turn
+from streams.reading.follower import Incoming
 
 log = logging.getLogger(__name__)
 EVERY = 250  # ms between looks at what changed; commands wake it at once

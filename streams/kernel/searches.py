@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from schemas.base import HOUR_MS
 from schemas.events import Action, Impression
-from streams.changes import SavedId
-from streams.conclude import Out, hashed_id
-from streams.join import Adder, Fact, Rules, Search, open_search
+from streams.kernel.changes import SavedId
+from streams.kernel.conclude import Out, hashed_id
+from streams.kernel.join import Adder, Fact, Rules, Search, open_search
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.clients import Security
-from streams.delivery import SILENT_AFTER, Delivery, is_final
-from streams.outgoing import Outgoing
-from streams.spill import Spill
+from streams.producing.delivery import SILENT_AFTER, Delivery, is_final
+from streams.producing.outgoing import Envelope
+from streams.producing.spill import Spill
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Dispatcher:
         self._rejected = spill / "events.rejected"
         self._delivery = Delivery(bootstrap, security)
         self._capacity = capacity
-        self._queue: deque[Outgoing] = deque()  # older than everything on disk
+        self._queue: deque[Envelope] = deque()  # older than everything on disk
         self._on_disk = len(self._spill) > 0
         self._changed = threading.Condition()
         self._count = dict.fromkeys(("accepted", "sent", "spilled", "failed", "dropped"), 0)
@@ -60,7 +60,7 @@ class Dispatcher:
         self._thread = threading.Thread(target=self._run, name="forage-producer", daemon=True)
         self._thread.start()
 
-    def offer(self, event: Outgoing) -> bool:
+    def offer(self, event: Envelope) -> bool:
         """Accept an event; False when memory and disk are full, or after `close`."""
         with self._changed:
             if self._closing:
@@ -129,7 +129,7 @@ class Dispatcher:
             self._delivery.discard()
             self._spill.close()
 
-    def _take(self) -> tuple[list[Outgoing], bool] | None:
+    def _take(self) -> tuple[list[Envelope], bool] | None:
         """The next events and whether they stand on disk; None at the end."""
         with self._changed:
             while True:
@@ -145,7 +145,7 @@ class Dispatcher:
                 self._changed.wait()
         return self._spill.peek(WINDOW), True
 
-    def _send(self, window: Sequence[Outgoing], from_disk: bool) -> None:
+    def _send(self, window: Sequence[Envelope], from_disk: bool) -> None:
         left = dict(enumerate(window))
         while left:
             for index, error in self._attempt(left, SILENT_AFTER if from_disk else AWAY_AFTER).items():
@@ -159,7 +159,7 @@ class Dispatcher:
         elif left:
             self._to_disk(list(left.values()))
 
-    def _attempt(self, left: Mapping[int, Outgoing], patience: float) -> dict[int, Exception | None]:
+    def _attempt(self, left: Mapping[int, Envelope], patience: float) -> dict[int, Exception | None]:
         """What is settled for ever: None for sent, else why not. A client that leaves anything open is thrown away."""
         try:
             attempt = self._delivery.hand_over(left)
@@ -186,7 +186,7 @@ class Dispatcher:
             self._changed.wait_for(lambda: self._given_up, RETRY_AFTER)
         return {}
 
-    def _settle(self, event: Outgoing, error: Exception | None) -> None:
+    def _settle(self, event: Envelope, error: Exception | None) -> None:
         if error is not None:
             row = {"error": repr(error), "topic": event.topic, "key": event.key, "value": event.value.decode(errors="replace")}
             try:
@@ -199,7 +199,7 @@ class Dispatcher:
         with self._changed:
             self._count["sent" if error is None else "failed"] += 1
 
-    def _to_disk(self, window: list[Outgoing]) -> None:
+    def _to_disk(self, window: list[Envelope]) -> None:
         """Move what waits in memory to disk, before what is there; back to memory when the disk does not take it."""
         with self._changed:
             waiting = [*window, *self._queue]

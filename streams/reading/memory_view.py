@@ -9,8 +9,8 @@ from memory_index.reader import MemoryReader
 from schemas.codec import decode
 from schemas.errors import InvalidMessage
 from schemas.rows import MemoryRow
-from streams.follower import Incoming
-from streams.sources import Sources, source_of
+from streams.reading.follower import Incoming
+from streams.reading.sources import Sources, source_of
 
 
 class MemoryView:

@@ -1,7 +1,7 @@
 """A queue on disk for events that the broker cannot take now. It outlives the process that wrote it.
 
-A folder of segments, each a text file of lines (streams.outgoing). New segments get higher numbers; what is older than everything on disk
-is put before it under a lower number. A segment is deleted when all of it was sent, so a process that dies
+A folder of segments, each a text file of lines (streams.producing.outgoing). New segments get higher numbers; what is older than
+everything on disk is put before it under a lower number. A segment is deleted when all of it was sent, so a process that dies
 sends at most one segment again: events carry ids and count once. Lines are written with one system call and not synced: they survive the
 death of the process, not a power cut in the same moment; a torn line is found by its CRC.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import Unavailable
-from streams.outgoing import Outgoing, from_line, to_line
+from streams.producing.outgoing import Envelope, from_line, to_line
 
 SEGMENT_BYTES = 1 << 20
 LIMIT_BYTES = 1 << 30  # about 100,000 impressions of 10 KB; a disk filled by us would stop the application
@@ -48,7 +48,7 @@ class Spill:
         self._deleted_bytes = self._taken = 0
         self._writer: BinaryIO | None = None
         self._reader: BinaryIO | None = None
-        self._ahead: deque[tuple[int, Outgoing]] = deque()  # read, not yet advanced over; with the segment it stands in
+        self._ahead: deque[tuple[int, Envelope]] = deque()  # read, not yet advanced over; with the segment it stands in
 
     def __len__(self) -> int:
         return self._appended + self._prepended - self._taken
@@ -58,7 +58,7 @@ class Spill:
         """Bytes on disk."""
         return self._appended_bytes + self._prepended_bytes - self._deleted_bytes
 
-    def append(self, event: Outgoing) -> None:
+    def append(self, event: Envelope) -> None:
         """Put an event behind all others."""
         line = to_line(event)
         if self.size + len(line) > self._limit:
@@ -75,7 +75,7 @@ class Spill:
         self._appended_bytes += len(line)
         self._appended += 1
 
-    def prepend(self, events: Sequence[Outgoing]) -> None:
+    def prepend(self, events: Sequence[Envelope]) -> None:
         """Put events before all others: whole or not at all. Only while nothing was peeked at."""
         assert self._reader is None
         assert not self._ahead
@@ -93,7 +93,7 @@ class Spill:
         self._prepended_bytes += len(data)
         self._prepended += len(events)
 
-    def peek(self, count: int) -> list[Outgoing]:
+    def peek(self, count: int) -> list[Envelope]:
         """The first events, at most `count`; they stay until `advance`."""
         while len(self._ahead) < count and (line := self._next_line()):
             self._ahead.append((self._reading, from_line(line)))

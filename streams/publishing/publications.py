@@ -12,8 +12,8 @@ from schemas.snapshots import CURRENT, HISTORY, PART, Command, Content, Manifest
 from schemas.topics import CONTROL, POLICY
 from streams.admin import describe_topics
 from streams.clients import DisposableProducer, Security, connect
-from streams.follower import Follower, Incoming
-from streams.policy_view import order
+from streams.reading.follower import Follower, Incoming
+from streams.reading.policy_view import order
 
 WAIT = 15.0  # s to read the whole topic or to place an order
 

@@ -1,0 +1,1 @@
+"""Behind `EventProducer`: the queue, the disk that takes over in an outage, and the delivery."""

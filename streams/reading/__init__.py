@@ -1,0 +1,1 @@
+"""Behind the subscribers: compacted topics followed, checked and made into views that swap whole."""

@@ -1,0 +1,1 @@
+"""Recorded LOGs: written, read, replayed through kernels or stores, sent to Kafka."""
