@@ -42,4 +42,4 @@ evaluate: $(INSTALLED) ## the closed loop on a dataset folder: make evaluate DAT
 	$(BIN)/forage evaluate loop '$(DATA)'
 
 bench: setup ## throughput, freshness and decision time (long)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
