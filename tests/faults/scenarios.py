@@ -19,7 +19,7 @@ from streams.clients import connect
 from streams.replaying.replay import Placed
 
 START = 30.0  # s in which all workers must own something
-CATCH_UP = 60.0  # s after the last send in which everything must be applied
+CATCH_UP = 45.0  # s after the last send, and as long as the load took besides, in which everything must be applied
 QUIET = 5.5  # s: a row that was only shown is sent at most every 5 s, so that much later nothing waits any more
 SETTLE = 30.0  # s in which the topics must say everything
 Figures = dict[str, Any]
@@ -167,19 +167,19 @@ def play(
         run.until(lambda: all(fleet.owns(slot) for slot in fleet.slots), START)
         load = Load(bootstrap, records, seconds)
         scenario.breaks(run, seconds)
-        figures = _judge(run, load, expected, bootstrap=bootstrap, group=group)
+        figures = _judge(run, load, expected, bootstrap=bootstrap, group=group, patience=CATCH_UP + seconds)
     finally:
         fleet.end()
     return {"scenario": scenario.name, "how": scenario.how, "ok": not figures["wrong"], **figures}
 
 
-def _judge(run: Run, load: Load, expected: Expected, *, bootstrap: str, group: str) -> Figures:
+def _judge(run: Run, load: Load, expected: Expected, *, bootstrap: str, group: str, patience: float) -> Figures:
     fleet, applied, partitions, wrong = run.fleet, run.applied, run.partitions, list[str]()
     if not run.until(lambda: not load.is_alive(), 240.0) or load.failed:
         wrong.append(f"the load was not sent: {load.failed[:2]}")
     ends = ends_of_inputs(bootstrap, TOPICS, partitions)
-    if not run.until(lambda: applied.look().next == ends, CATCH_UP):
-        wrong.append(f"not applied {CATCH_UP:.0f} s after the last send: {_behind(applied.next, ends)} records")
+    if not run.until(lambda: applied.look().next == ends, patience):
+        wrong.append(f"not applied {patience:.0f} s after the last send: {_behind(applied.next, ends)} records")
     lag_zero = applied.last
     outputs = Outputs(bootstrap, partitions)
     try:
