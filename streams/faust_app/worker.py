@@ -29,7 +29,7 @@ from streams.kernel.changes import Record
 
 log = logging.getLogger(__name__)
 TAKE, WITHIN = 16, 0.02  # fetches in one transaction, and the longest time (s) that a fetch waits for company
-FETCH_BYTES = 2 * 1024 * 1024  # so that at most TAKE * FETCH_BYTES = 32 MB (packed) wait; a transaction costs tens of ms, so it should be large
+FETCH_BYTES = 2 * 1024 * 1024  # so that at most TAKE * FETCH_BYTES = 32 MB (packed) wait; a transaction costs tens of ms: few, large ones
 TICK_EVERY, SEND_EVERY = 10.0, 0.1  # s
 SESSION = 6  # s: the smallest that a broker allows by default; a dead worker's partitions are idle for so long
 UNSENT = 200_000  # messages and rows: above, applying waits for the sender
