@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from schemas.errors import PartitionMismatch, Unavailable
+from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, Unavailable
 from schemas.topics import INPUTS, TOPICS, Time, Topic, settings
 from streams.clients import Security, connect
 
@@ -67,6 +67,21 @@ def describe_topics(bootstrap: str, names: Iterable[str] | None = None, *, secur
 def topic_ids(bootstrap: str, names: Iterable[str] | None = None, *, security: Security | None = None) -> dict[str, str]:
     """Topic ids by name: state that was built from a topic of another id must not be continued."""
     return {state.name: state.topic_id for state in describe_topics(bootstrap, names, security=security)}
+
+
+def inputs_of(bootstrap: str, *, security: Security | None = None) -> tuple[int, Time]:
+    """Partition count and timestamp type of the two inputs. Raises NotFound, PartitionMismatch, InvalidSetting, Unavailable."""
+    names = [topic.name for topic in INPUTS]
+    states = {state.name: state for state in describe_topics(bootstrap, names, security=security)}
+    if missing := [name for name in names if name not in states]:
+        raise NotFound(f"topics {missing} do not exist at {bootstrap}; make them with `forage topics create`")
+    counts = {name: states[name].partitions for name in names}
+    if len(set(counts.values())) > 1:
+        raise PartitionMismatch(f"the inputs have different partition counts ({counts}); `forage topics check` says what to do")
+    times = {states[name].config.get("message.timestamp.type") for name in names}
+    if len(times) > 1:
+        raise InvalidSetting(f"the inputs have different timestamp types {sorted(map(str, times))}; `forage topics check` says what to do")
+    return counts[names[0]], "CreateTime" if times == {"CreateTime"} else "LogAppendTime"
 
 
 def check_topics(bootstrap: str, *, security: Security | None = None) -> list[str]:

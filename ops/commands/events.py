@@ -38,7 +38,8 @@ def send(
     past the end, so that all searches close. Topics with LogAppendTime take live events: what the broker cannot take now waits on disk,
     and the next run sends it.
     """
-    from streams.replaying.sending import inputs_of, lines_of
+    from streams.admin import inputs_of
+    from streams.replaying.sending import lines_of
 
     config, refused = here(bootstrap), _Refused()
     partitions, kept = inputs_of(config.bootstrap, security=config.security)

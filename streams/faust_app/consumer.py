@@ -15,10 +15,8 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from schemas.errors import PartitionMismatch
-from schemas.topics import ACTIONS, IMPRESSIONS
-from streams.kernel.changes import Input
+from streams.kernel.changes import INPUT_OF, Input
 
-INPUT_OF: dict[str, Input] = {IMPRESSIONS.name: "impressions", ACTIONS.name: "actions"}
 BUFFERS_FULL = 0.01  # seconds; Faust would sleep a whole second
 RETRY = 0.5  # seconds between questions while the broker is away
 

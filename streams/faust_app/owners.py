@@ -7,16 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from schemas.errors import CorruptFile, StaleLog, Unavailable
-from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owner import Owner
-from streams.kernel.changes import Input
+from streams.kernel.changes import TOPIC_OF, Input
 from streams.partition_store import PartitionStore
 from streams.state_store import Checkpoint, StateStore
 
 log = logging.getLogger(__name__)
 LOCK_TRIES, LOCK_WAIT = 300, 0.2  # a zombie holds its files until it wakes and sees that it was put out of the group
-TOPIC_OF: dict[Input, str] = {"impressions": IMPRESSIONS.name, "actions": ACTIONS.name}
 Starts = Mapping[int, Mapping[Input, int]]  # by partition, the first offset of each input that the log still has
 
 

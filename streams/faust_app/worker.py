@@ -15,17 +15,17 @@ import faust
 from faust.types import TP
 
 from schemas.codec import encode
-from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, Unavailable
+from schemas.errors import InvalidSetting, Unavailable
 from schemas.events import Tick
 from schemas.topics import ACTIONS, IMPRESSIONS
-from streams.admin import describe_topics
+from streams.admin import inputs_of, topic_ids
 from streams.faust_app.config import WorkerConfig
-from streams.faust_app.consumer import INPUT_OF, install
+from streams.faust_app.consumer import install
 from streams.faust_app.owner import Owner
 from streams.faust_app.owners import Owners
 from streams.faust_app.report import EVERY, Report, behind
 from streams.faust_app.sender import Sender
-from streams.kernel.changes import Record
+from streams.kernel.changes import INPUT_OF, Record
 
 log = logging.getLogger(__name__)
 TAKE, WITHIN = 16, 0.02  # fetches in one transaction, and the longest time (s) that a fetch waits for company
@@ -128,17 +128,12 @@ def run(config: WorkerConfig) -> int:
     if config.security:
         raise InvalidSetting("the stream worker speaks plain Kafka only so far; leave security settings out, use a loopback listener")
     gc.set_threshold(*GC)
-    states = {state.name: state for state in describe_topics(config.bootstrap, INPUTS)}
-    if missing := [name for name in INPUTS if name not in states]:
-        raise NotFound(f"topics {missing} do not exist at {config.bootstrap}; make them with `forage topics create`")
-    counts = {name: states[name].partitions for name in INPUTS}
-    if len(set(counts.values())) > 1:
-        raise PartitionMismatch(f"the inputs have different partition counts ({counts}); make the empty one again like the other")
-    clocks = {states[name].config.get("message.timestamp.type") for name in INPUTS}
+    partitions, clock = inputs_of(config.bootstrap)
+    ids = topic_ids(config.bootstrap, INPUTS)
     slot = hold_slot(config.folder, config.instance)
-    owners = Owners(config, partitions=counts[IMPRESSIONS.name], topic_ids={name: states[name].topic_id for name in INPUTS})
+    owners = Owners(config, partitions=partitions, topic_ids=ids)
     try:
-        app = create_app(config, owners, ticks=clocks == {"LogAppendTime"})
+        app = create_app(config, owners, ticks=clock == "LogAppendTime")
         worker = app.Worker(redirect_stdouts=False, quiet=True, override_logging=False)  # whoever started this process says how it logs
         worker.spinner = None
         worker.execute_from_commandline()

@@ -9,33 +9,18 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from schemas.codec import decode_event
-from schemas.errors import InvalidMessage, InvalidSetting, NotFound, PartitionMismatch, Unavailable
+from schemas.errors import InvalidMessage, InvalidSetting, Unavailable
 from schemas.events import Tick
-from schemas.topics import IMPRESSIONS, INPUTS, Time
-from streams.admin import describe_topics
+from schemas.topics import IMPRESSIONS
+from streams.admin import inputs_of
 from streams.clients import DisposableProducer, Security, connect
-from streams.kernel.changes import TOPIC_OF
+from streams.kernel.changes import INPUT_OF, TOPIC_OF
 from streams.kernel.join import RULES, Rules
 from streams.producing.outgoing import outgoing
 from streams.replaying.recording import Line
 from streams.replaying.replay import Placed, placed
 
 PATIENCE_MS = 120_000  # a broker that restarts is waited for; a send that takes longer has failed
-_NAMES = [topic.name for topic in INPUTS]
-
-
-def inputs_of(bootstrap: str, *, security: Security | None = None) -> tuple[int, Time]:
-    """Partition count and timestamp type of the two inputs. Raises NotFound, PartitionMismatch, InvalidSetting, Unavailable."""
-    states = {state.name: state for state in describe_topics(bootstrap, _NAMES, security=security)}
-    if missing := [name for name in _NAMES if name not in states]:
-        raise NotFound(f"topics {missing} do not exist at {bootstrap}; make them with `forage topics create`")
-    counts = {name: states[name].partitions for name in _NAMES}
-    if len(set(counts.values())) > 1:
-        raise PartitionMismatch(f"the inputs have different partition counts ({counts}); `forage topics check` says what to do")
-    times = {states[name].config.get("message.timestamp.type") for name in _NAMES}
-    if len(times) > 1:
-        raise InvalidSetting(f"the inputs have different timestamp types {sorted(map(str, times))}; `forage topics check` says what to do")
-    return counts[IMPRESSIONS.name], "CreateTime" if times == {"CreateTime"} else "LogAppendTime"
 
 
 def lines_of(stream: Iterable[bytes], *, refused: Callable[[int, str], None]) -> Iterator[Line]:
@@ -86,7 +71,7 @@ def _ordered(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def _refuse_steps_back(bootstrap: str, partitions: int, start: int, security: Security | None) -> None:
-    parts = [TopicPartition(name, number) for name in _NAMES for number in range(partitions)]
+    parts = [TopicPartition(name, number) for name in INPUT_OF for number in range(partitions)]
     consumer = connect(KafkaConsumer, bootstrap, security=security, enable_auto_commit=False, bootstrap_timeout_ms=5_000)
     try:
         later = consumer.offsets_for_times(dict.fromkeys(parts, start + 1))
