@@ -1,7 +1,7 @@
 """Introduces the packages to each other: the whole loop in one process."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
@@ -55,11 +55,15 @@ def retrievers_of(catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever
 
 
 class EmbeddedLoop:
-    """Search, emit, step: one process that serves, joins, remembers, fits and publishes. Nothing is learned outside `step`."""
+    """Search, emit, step: one process that serves, joins, remembers, fits and publishes. Nothing is learned outside `step`.
+
+    `retrievers` makes the strategies over the catalogue and the memory; evaluation gives its own.
+    """
 
     def __init__(
         self, entities: Iterable[Entity], definition: Definition, *, folder: Path | None = None,
         clock: Callable[[], float] = time.perf_counter, record: Callable[[Impression | Action, int], None] | None = None,
+        retrievers: Callable[[Catalog, MemoryReader], Mapping[str, Retriever]] = retrievers_of,
     ) -> None:  # fmt: skip
         self.catalog = Catalog(entities)
         self.reader = MemoryReader(reading_of(definition))
@@ -70,7 +74,7 @@ class EmbeddedLoop:
             share = self.driver.share(partition)
             self.reader.add(partition, share.memory)
             self.publisher.add(share.tallies)
-        self.view = View(Policy.untrained(definition), self.reader, retrievers_of(self.catalog, self.reader), self.catalog)
+        self.view = View(Policy.untrained(definition), self.reader, retrievers(self.catalog, self.reader), self.catalog)
         self.pipeline = Pipeline(lambda: self.view, self.emit, clock=clock)
         self._seq = 0
         self.step()
