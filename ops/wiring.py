@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
@@ -69,7 +70,7 @@ class EmbeddedLoop:
         self.reader = MemoryReader(reading_of(definition))
         self.publisher = Publisher(definition)
         self.driver = EmbeddedDriver(RULES, folder=folder, on_changes=[self._learn])
-        self._record = record
+        self._record, self._retrievers = record, retrievers
         for partition in range(self.driver.log.partitions if folder else 0):
             share = self.driver.share(partition)
             self.reader.add(partition, share.memory)
@@ -78,6 +79,11 @@ class EmbeddedLoop:
         self.pipeline = Pipeline(lambda: self.view, self.emit, clock=clock)
         self._seq = 0
         self.step()
+
+    def put(self, entities: Iterable[Entity]) -> None:
+        """Add, replace and, for tombstones, remove entities: the strategies are built aside over the new catalogue, then swapped."""
+        self.catalog.put(entities)
+        self.view = replace(self.view, retrievers=self._retrievers(self.catalog, self.reader))
 
     def search(self, request: Request, *, decision: Decision | None = None) -> Page:
         """Answer a request; its impression goes to the log."""
