@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from learners.arrays import pack
 from learners.definition import Definition
 from learners.features import ARM_FEATURES, QUERY_CLASSES, class_index
 from learners.selection.arm import PRIOR_CREDIT, Posteriors, Sums, fit_arms
@@ -146,7 +147,7 @@ def _content(plain: Mapping[str, object], fitted: Posteriors, record: NDArray[np
         "n": fitted.n,
         "record": record,
     }
-    return Content(plain, {name: (one.shape, np.ascontiguousarray(one, dtype="<f8").tobytes()) for name, one in arrays.items()})
+    return Content(plain, {name: pack(one) for name, one in arrays.items()})
 
 
 def fit(definition: Definition, tallies: Tallies, newest_hour: int) -> Content:

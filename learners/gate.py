@@ -4,6 +4,7 @@ A refresh (same definition, newer evidence) must be whole, finite, readable by t
 promotion or a pin is somebody's decision: it must be whole, and may well be older.
 """
 
+from learners.arrays import unpack
 from learners.policy import Policy
 from schemas.errors import ForageError
 from schemas.snapshots import Content, Manifest
@@ -16,6 +17,8 @@ def refusal(content: Content, manifest: Manifest, *, running: Manifest | None = 
     if content.content_id != manifest.content_id:
         return f"seq {manifest.seq}: the content is not the one that the manifest names; publish again"
     try:
+        for name, array in content.arrays.items():  # also what this code's policy does not read
+            unpack(array, what=name)
         Policy(content, seq=manifest.seq)
     except ForageError as error:
         return f"seq {manifest.seq}: {error}"

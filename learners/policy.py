@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from learners.arrays import unpack
 from learners.definition import ArmSpec, Definition
 from learners.draws import uniform
 from learners.features import ARM_FEATURES, QUERY_CLASSES, as_reals, class_index, known
@@ -145,16 +146,7 @@ def arrays_of(content: Content, *, arms: int) -> tuple[Posteriors, np.ndarray[tu
     """(posteriors, running records of shape (classes, arms)). Raises CorruptFile on a missing, misshapen or non-finite array."""
     d = len(ARM_FEATURES.names)
     shapes = {"mean": (arms, d), "covariance": (arms, d, d), "sigma2": (arms,), "n": (arms,), "record": (arms, len(QUERY_CLASSES))}
-    arrays = {}
-    for name, shape in shapes.items():
-        have, data = content.arrays.get(name, ((), b""))
-        if tuple(have) != shape:
-            raise CorruptFile(
-                f"snapshot array {name!r} has shape {tuple(have)}, expected {shape}; keep the last good one and publish again"
-            )
-        arrays[name] = np.frombuffer(data, dtype="<f8").reshape(shape)
-        if not np.isfinite(arrays[name]).all():
-            raise CorruptFile(f"snapshot array {name!r} holds NaN or infinity; keep the last good one and publish again")
+    arrays = {name: unpack(content.arrays.get(name), what=name, dtype="<f8", shape=shape) for name, shape in shapes.items()}
     if not ((arrays["sigma2"] > 0.0).all() and (arrays["n"] >= 0.0).all()):
         raise CorruptFile("snapshot array 'sigma2' must be above 0 and 'n' at least 0; keep the last good one and publish again")
     record = np.ascontiguousarray(arrays.pop("record").T)

@@ -1,4 +1,4 @@
-"""Snapshots on disk: contents by their sha256, manifests by seq. Nothing is changed in place; what does not verify is never used.
+"""Snapshots on disk: contents by their content_id, manifests by seq. Nothing is changed in place; what does not verify is never used.
 
     contents/CONTENT_ID       zlib of the canonical content
     manifests/SEQ.json        one publication each; rollback, promotion and pin are publications too
@@ -10,7 +10,6 @@ import logging
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from learners.fit import MODEL
@@ -72,12 +71,12 @@ class Registry:
         try:
             unpacker = zlib.decompressobj()
             canonical = unpacker.decompress(path.read_bytes(), MAX_CONTENT)
-            whole = unpacker.eof and not unpacker.unused_data
-        except zlib.error:
-            whole, canonical = False, b""
-        if not whole or sha256(canonical).hexdigest() != content_id:
+            content = Content.parse(canonical) if unpacker.eof and not unpacker.unused_data else None
+        except (zlib.error, CorruptFile):
+            content = None
+        if content is None or content.content_id != content_id:
             raise CorruptFile(f"{path} holds other bytes than its name says; delete it and roll back to another snapshot")
-        return Content.parse(canonical)
+        return content
 
     def load(self, which: Which = None) -> tuple[Manifest, Content]:
         """A publication by seq or content_id; None: the newest that verifies. Raises NotFound, and CorruptFile when asked by name."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import prod
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 from uuid import uuid4
@@ -69,9 +70,9 @@ def show_(
     content = shelf.content(manifest.content_id)
     policy = content.definition.get("policy", {})
     if json:
-        arrays = {name: list(shape) for name, (shape, _) in sorted(content.arrays.items())}
+        arrays = {name: list(array.shape) for name, array in sorted(content.arrays.items())}
         return show({"manifest": manifest.model_dump(mode="json"), "definition": dict(content.definition), "arrays": arrays})
-    numbers = sum(len(data) // 8 for _, data in content.arrays.values())
+    numbers = sum(prod(array.shape) for array in content.arrays.values())
     head = [("seq", str(manifest.seq)), ("content_id", manifest.content_id), ("created", f"{_at(manifest.created)} UTC")]
     head += [("reason", manifest.reason or "-"), ("pinned", "yes" if manifest.pinned else "no"), ("features", manifest.feature_schema)]
     head += [("learned", f"{numbers:,} numbers in {len(content.arrays)} arrays")]

@@ -13,7 +13,7 @@ from learners.registry import KEEP_CONTENTS, KEEP_MS, find, manifest_of
 from schemas.base import HOUR_MS
 from schemas.codec import decode, encode
 from schemas.errors import CorruptFile, ForageError, InvalidMessage, InvalidSetting, NotFound
-from schemas.snapshots import CURRENT, HISTORY, PART, Command, Content, Manifest, Part, join_parts
+from schemas.snapshots import CURRENT, HISTORY, PART, Command, Content, Joiner, Manifest, Part
 from schemas.topics import POLICY
 from streams.publishing.compacted import CompactedTopic, Keyed
 from streams.reading.follower import Incoming
@@ -116,7 +116,7 @@ class PolicyLedger:
     def content(self, manifest: Manifest) -> Content:
         """The content of a publication that is kept. Raises CorruptFile."""
         try:
-            return join_parts(manifest, {sha: decode(Part, self._parts[sha]) for sha in manifest.parts if sha in self._parts})
+            return Joiner().join(manifest, lambda sha: decode(Part, self._parts[sha]) if sha in self._parts else None)
         except InvalidMessage as error:
             raise CorruptFile(f"seq {manifest.seq}: {error}; roll back to another snapshot") from None
 

@@ -6,7 +6,7 @@ from learners.gate import refusal
 from learners.policy import Policy
 from schemas.codec import decode
 from schemas.errors import CorruptFile, InvalidMessage
-from schemas.snapshots import CURRENT, PART, Manifest, Part, join_parts
+from schemas.snapshots import CURRENT, PART, Joiner, Manifest, Part
 from streams.reading.follower import Incoming
 
 _WAITING = 20  # manifests whose parts are not here yet; the publisher keeps as many contents
@@ -21,6 +21,7 @@ class PolicyView:
         self.refused = 0
         self.last_refusal = ""
         self._parts: dict[str, bytes] = {}
+        self._joiner = Joiner()
         self._waiting: dict[tuple[int, int], Manifest] = {}
 
     def apply(self, records: Iterable[Incoming]) -> bool:
@@ -59,8 +60,7 @@ class PolicyView:
 
     def _build(self, manifest: Manifest) -> bool:
         try:
-            parts = {sha: decode(Part, self._parts[f"{PART}{sha}"]) for sha in manifest.parts}
-            content = join_parts(manifest, parts)
+            content = self._joiner.join(manifest, lambda sha: decode(Part, self._parts[f"{PART}{sha}"]))
         except (InvalidMessage, CorruptFile) as error:
             self._refuse(f"seq {manifest.seq}: {error}")
             return False

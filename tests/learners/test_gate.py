@@ -3,7 +3,7 @@ import pytest
 
 from learners.fit import fit
 from learners.gate import refusal
-from schemas.snapshots import Content, Manifest
+from schemas.snapshots import Array, Content, Manifest
 from tests.learners.requests import definition
 
 CONTENT = fit(definition(), {}, 0)
@@ -24,7 +24,7 @@ def manifest(content=CONTENT, seq=2, reason="refresh", **applied):
 
 
 def with_array(name, values):
-    return Content(CONTENT.definition, {**CONTENT.arrays, name: (values.shape, values.astype("<f8").tobytes())})
+    return Content(CONTENT.definition, {**CONTENT.arrays, name: Array("<f8", values.shape, values.astype("<f8").tobytes())})
 
 
 def test_a_good_refresh_is_accepted():
@@ -44,6 +44,7 @@ def test_a_refresh_that_knows_less_is_refused_a_rollback_is_not(applied):
     [
         (with_array("mean", np.full((4, 12), np.inf)), "NaN or infinity"),
         (with_array("mean", np.zeros((4, 3))), "shape"),
+        (with_array("rank.w", np.array([1.0, np.nan])), "'rank.w' holds NaN or infinity"),
         (with_array("covariance", -np.tile(np.eye(12), (4, 1, 1))), "makes no policy"),
         (Content({}, CONTENT.arrays), "feature schema None"),
         (Content({**CONTENT.definition, "policy": 5}, CONTENT.arrays), "makes no policy"),

@@ -15,7 +15,7 @@ from learners.tallies import TallyBatch
 from schemas.candidates import Evidence
 from schemas.decisions import Decision
 from schemas.errors import CorruptFile, InvalidSetting
-from schemas.snapshots import Content
+from schemas.snapshots import Array, Content
 from tests.learners.requests import ARMS, Remembered, definition, request
 
 
@@ -123,9 +123,9 @@ def _content(policy):
     [
         (lambda d, a: (d | {"feature_schema": "old"}, a), CorruptFile, "feature schema 'old'"),
         (lambda d, a: (d | {"policy": d["policy"] | {"floor": 0.0}}, a), InvalidSetting, "floor"),
-        (lambda d, a: (d, {name: one for name, one in a.items() if name != "mean"}), CorruptFile, "'mean' has shape"),
-        (lambda d, a: (d, a | {"n": ((2,), bytes(16))}), CorruptFile, "'n' has shape"),
-        (lambda d, a: (d, a | {"n": ((4,), np.array([1.0, np.nan, 0, 0]).tobytes())}), CorruptFile, "NaN"),
+        (lambda d, a: (d, {name: one for name, one in a.items() if name != "mean"}), CorruptFile, "'mean' is missing"),
+        (lambda d, a: (d, a | {"n": Array("<f8", (2,), bytes(16))}), CorruptFile, "'n' has shape"),
+        (lambda d, a: (d, a | {"n": Array("<f8", (4,), np.array([1.0, np.nan, 0, 0]).tobytes())}), CorruptFile, "NaN"),
     ],
 )
 def test_content_that_makes_no_policy_is_refused(change, error, words):

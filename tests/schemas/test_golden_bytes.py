@@ -48,9 +48,12 @@ def test_the_golden_snapshot_holds_its_arrays():
         decode(MESSAGES["manifest"], FILES["manifest"]), {part.sha256: part for part in [decode(MESSAGES["part"], FILES["part"])]}
     )
     assert content.definition == {"salt": "s1", "arms": [["dense", "embedding", 0.04]], "name": "é"}
-    assert {name: shape for name, (shape, _) in content.arrays.items()} == {"mean": (2,), "A": (2, 2), "empty": (0, 3)}
-    assert content.arrays["mean"][1].hex() == "000000000000e03f" + "000000000000f0bf"  # 0.5, -1.0 little-endian
-    assert content.content_id == "ad5597fb495fc60d8a1c0875fe5a12ec33b07baf25b992f399f12dd0802c6f46"
+    assert {name: (one.dtype, one.shape) for name, one in content.arrays.items()} == {
+        "mean": ("<f8", (2,)), "A": ("<f4", (2, 2)), "empty": ("<i4", (0, 3)), "mask": ("|u1", (3,)),
+    }  # fmt: skip
+    assert content.arrays["mean"].data.hex() == "000000000000e03f" + "000000000000f0bf"  # 0.5, -1.0 little-endian
+    assert content.arrays["A"].data.hex() == "0000803f" + "0000803e" * 2 + "00000040"  # 1, 0.25, 0.25, 2
+    assert content.content_id == "bb98c06944f109835b8fbc27f8b9679c2dd06e75bc28269f4dc823e9a676004c"
 
 
 def test_closed_vocabularies_in_code_and_in_types_are_the_same():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import CorruptFile
-from schemas.snapshots import PART_BYTES, Content, Manifest, Part, join_parts
+from schemas.snapshots import DTYPES, PART_BYTES, Array, Content, Joiner, Manifest, Part, join_parts
 
 
 def manifest(content: Content, parts: list[Part], **more) -> Manifest:
@@ -31,18 +31,27 @@ def noise(size: int) -> bytes:
     return b"".join(sha256(str(at).encode()).digest() for at in range(size // 32))
 
 
-SMALL = Content({"salt": "s", "arms": ["dense"]}, {"b": ((3,), b"12345678" * 3), "a": ((1, 1), b"abcdefgh")})
-LARGE = Content({}, {"x": ((200_000,), noise(1_600_000))})
+def plain(shape: tuple[int, ...], data: bytes) -> Array:
+    return Array("<f8", shape, data)
+
+
+SMALL = Content({"salt": "s", "arms": ["dense"]}, {"b": plain((3,), b"12345678" * 3), "a": plain((1, 1), b"abcdefgh")})
+LARGE = Content({}, {"x": plain((200_000,), noise(1_600_000))})
+MODELS = Content(
+    {}, {"n": plain((1,), b"12345678"), "rank.w": Array("<f4", (2,), b"abcdefgh"), "xmr.w": Array("|u1", (700_000,), noise(700_000))}
+)
+
+
+def array_of(dtype: str, shape: list[int]) -> st.SearchStrategy[Array]:
+    size = DTYPES[dtype] * count(shape)
+    return st.binary(min_size=size, max_size=size).map(lambda data: Array(dtype, tuple(shape), data))
+
 
 arrays = st.dictionaries(
-    st.text(st.characters(codec="utf-8"), max_size=5),
-    st.lists(st.integers(0, 3), max_size=3).flatmap(
-        lambda shape: st.tuples(
-            st.just(tuple(shape)), st.binary(min_size=8 * count(shape), max_size=8 * count(shape))
-        )
-    ),
+    st.text(st.characters(codec="utf-8"), max_size=5) | st.sampled_from(["rank.w", "rank.b", "xmr.w"]),
+    st.tuples(st.sampled_from(sorted(DTYPES)), st.lists(st.integers(0, 3), max_size=3)).flatmap(lambda one: array_of(*one)),
     max_size=4,
-)  # fmt: skip
+)
 definitions = st.dictionaries(
     st.text(st.characters(codec="utf-8"), max_size=5),
     st.recursive(
@@ -75,7 +84,10 @@ def test_any_content_survives_the_journey(definition, held):
 def test_content_id_is_over_content_and_not_over_its_order():
     turned = Content(dict(reversed(SMALL.definition.items())), dict(reversed(SMALL.arrays.items())))
     assert turned.content_id == SMALL.content_id
-    assert Content(SMALL.definition, SMALL.arrays | {"a": ((1,), b"abcdefgh")}).content_id != SMALL.content_id  # another shape
+    assert Content(SMALL.definition, SMALL.arrays | {"a": plain((1,), b"abcdefgh")}).content_id != SMALL.content_id  # another shape
+    assert Content(SMALL.definition, SMALL.arrays | {"a": Array("|u1", (8,), b"abcdefgh")}).content_id != SMALL.content_id
+    assert Content(SMALL.definition, SMALL.arrays | {"a": plain((1, 1), b"abcdefgi")}).content_id != SMALL.content_id
+    assert SMALL.content_id == sha256(SMALL.head).hexdigest()
 
 
 def test_large_content_is_cut_into_parts_that_fit_a_record():
@@ -83,6 +95,55 @@ def test_large_content_is_cut_into_parts_that_fit_a_record():
     assert len(parts) == 3
     assert all(len(part.data) * 3 // 4 <= PART_BYTES + 2 for part in parts)
     assert join_parts(manifest(LARGE, parts), named(parts)) == LARGE
+
+
+def test_an_array_of_a_model_is_parts_of_its_own():
+    """So what did not change keeps its parts, whatever else is published anew."""
+    own, rank, *xmr = MODELS.split()
+    assert len(xmr) == 2
+    changed = Content({"salt": "t"}, MODELS.arrays | {"n": plain((1,), b"87654321"), "rank.w": Array("<f4", (2,), b"abcdefgi")})
+    parts = changed.split()
+    assert parts[2:] == xmr
+    assert parts[0] != own
+    assert parts[1] != rank
+    assert join_parts(manifest(changed, parts), named(parts)) == changed
+
+
+def test_parts_that_were_in_the_last_content_are_not_asked_for_again():
+    joiner, asked = Joiner(), []
+
+    def ask(parts):
+        return lambda sha: asked.append(sha) or named(parts).get(sha)
+
+    first = joiner.join(manifest(MODELS, MODELS.split()), ask(MODELS.split()))
+    assert asked == [part.sha256 for part in MODELS.split()]
+    asked.clear()
+    changed = Content({}, MODELS.arrays | {"n": plain((1,), b"87654321"), "a.new": plain((0,), b"")})
+    second = joiner.join(manifest(changed, changed.split()), ask(changed.split()))
+    assert asked == [part.sha256 for part in changed.split()[:2]]
+    assert (first, second) == (MODELS, changed)
+    assert second.arrays["xmr.w"] is first.arrays["xmr.w"]
+    asked.clear()
+    joiner.join(manifest(SMALL, SMALL.split()), ask(SMALL.split()))
+    assert joiner.join(manifest(MODELS, MODELS.split()), ask(MODELS.split())) == MODELS
+    assert len(asked) == 5  # what was not in the last one is read again
+
+
+def test_known_parts_do_not_help_a_manifest_that_names_other_bytes():
+    joiner = Joiner()
+    joiner.join(manifest(MODELS, MODELS.split()), named(MODELS.split()).get)
+    other = Content({}, MODELS.arrays | {"xmr.w": Array("|u1", (700_000,), bytes(700_000))})
+    mixed = [*other.split()[:2], *MODELS.split()[2:]]  # the head of one, the array of another
+    with pytest.raises(CorruptFile, match=r"array xmr\.w is not the one that the head names"):
+        joiner.join(manifest(other, mixed), named(mixed).get)
+    with pytest.raises(CorruptFile, match="1 parts are left over"):
+        joiner.join(manifest(MODELS, [*MODELS.split(), MODELS.split()[1]]), named(MODELS.split()).get)
+
+
+def test_an_array_says_what_it_holds():
+    for dtype, shape, data in [("<f8", (2,), bytes(8)), ("<i8", (1,), bytes(8)), ("|u1", (-1,), b""), ("|u1", (True,), b"x")]:
+        with pytest.raises(ValueError, match="dtype"):
+            Array(dtype, shape, data)
 
 
 def test_every_flipped_byte_of_the_data_is_refused():
@@ -133,6 +194,13 @@ def head(text: str, rest: bytes = b"") -> bytes:
     return len(text).to_bytes(8, "big") + text.encode() + rest
 
 
+def listed(*names: str, shape: str = "[1]", data: bytes = b"12345678", dtype: str = '"<f8"') -> str:
+    """A head that lists arrays of these names, all with the same bytes."""
+    sha = sha256(data).hexdigest()
+    arrays = ",".join(f'["{name}",{dtype},{shape},"{sha}"]' for name in names)
+    return '{"arrays":[' + arrays + '],"definition":{}}'
+
+
 BROKEN = {
     "empty": b"",
     "length only": (100).to_bytes(8, "big"),
@@ -140,19 +208,27 @@ BROKEN = {
     "no definition": head('{"arrays":[]}'),
     "no arrays": head('{"definition":{}}'),
     "number as arrays": head('{"arrays":1,"definition":{}}'),
-    "array cut off": head('{"arrays":[["a",[2]]],"definition":{}}', b"12345678"),
-    "bytes left over": head('{"arrays":[["a",[1]]],"definition":{}}', b"123456789"),
-    "negative sides": head('{"arrays":[["a",[-1,-1]]],"definition":{}}', b"12345678"),
-    "side no whole number": head('{"arrays":[["a",[1.0]]],"definition":{}}', b"12345678"),
-    "truth as side": head('{"arrays":[["a",[true]]],"definition":{}}', b"12345678"),
-    "array twice": head('{"arrays":[["a",[1]],["a",[1]]],"definition":{}}', b"12345678" * 2),
-    "arrays out of order": head('{"arrays":[["b",[1]],["a",[1]]],"definition":{}}', b"12345678" * 2),
+    "array cut off": head(listed("a", shape="[2]", data=b"12345678" * 2), b"12345678"),
+    "other bytes": head(listed("a"), b"12345679"),
+    "bytes left over": head(listed("a"), b"123456789"),
+    "negative sides": head(listed("a", shape="[-1,-1]"), b"12345678"),
+    "side no whole number": head(listed("a", shape="[1.0]"), b"12345678"),
+    "truth as side": head(listed("a", shape="[true]"), b"12345678"),
+    "no dtype": head(listed("a", dtype="null"), b"12345678"),
+    "dtype of objects": head(listed("a", dtype='"|O"'), b"12345678"),
+    "list as dtype": head(listed("a", dtype='["<f8"]'), b"12345678"),
+    "array twice": head(listed("a", "a"), b"12345678" * 2),
+    "arrays out of order": head(listed("b", "a"), b"12345678" * 2),
     "spaces": head('{"arrays": [], "definition": {}}'),
     "more in the head": head('{"arrays":[],"definition":{},"x":1}'),
     "NaN": head('{"arrays":[],"definition":{"x":NaN}}'),
     "deep": head('{"arrays":[],"definition":' + "[" * 100_000 + "]" * 100_000 + "}"),
-    "huge side": head('{"arrays":[["a",[' + "9" * 4_000 + ']]],"definition":{}}'),
+    "huge side": head(listed("a", shape="[" + "9" * 4_000 + "]")),
 }
+
+
+def test_the_head_that_the_broken_ones_vary_is_a_good_one():
+    assert Content.parse(head(listed("a"), b"12345678")) == Content({}, {"a": plain((1,), b"12345678")})
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -173,7 +249,10 @@ def test_any_bytes_as_content(tail, cut):
 def test_the_head_is_plain_json():
     size = int.from_bytes(SMALL.canonical()[:8], "big")
     assert json.loads(SMALL.canonical()[8 : 8 + size]) == {
-        "arrays": [["a", [1, 1]], ["b", [3]]],
+        "arrays": [
+            ["a", "<f8", [1, 1], sha256(b"abcdefgh").hexdigest()],
+            ["b", "<f8", [3], sha256(b"12345678" * 3).hexdigest()],
+        ],
         "definition": {"arms": ["dense"], "salt": "s"},
     }
     assert SMALL.canonical()[8 + size :] == b"abcdefgh" + b"12345678" * 3
