@@ -4,13 +4,14 @@ Asking a second strategy that finds the same entity changed nothing on the page,
 a policy ask few strategies at equal quality.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from schemas.base import UNIT
 
 MAX_CREDIT = 16 * UNIT  # per search and arm: bounds what one session can teach
 
 Found = Mapping[str, Mapping[str, int]]  # entity -> asked strategy that found it -> its rank there
+Credit = Callable[[Found, Mapping[str, int]], dict[str, int]]
 
 
 def marginal_credit(found: Found, rewards: Mapping[str, int]) -> dict[str, int]:
@@ -26,3 +27,18 @@ def marginal_credit(found: Found, rewards: Mapping[str, int]) -> dict[str, int]:
             strategy = next(iter(by))
             credit[strategy] = min(MAX_CREDIT, credit.get(strategy, 0) + reward)
     return credit
+
+
+def shared_credit(found: Found, rewards: Mapping[str, int]) -> dict[str, int]:
+    """Credit per strategy where the finders of an entity share its reward evenly (1/m each, rounded down): for comparison only, as it
+    pays a strategy for what the page would have had without it.
+
+    >>> shared_credit({"b": {"lexical": 2, "memory": 1}}, {"b": 256})
+    {'lexical': 128, 'memory': 128}
+    """
+    credit: dict[str, int] = {}
+    for entity, reward in rewards.items():
+        by = found.get(entity, {})
+        for strategy in by:
+            credit[strategy] = min(MAX_CREDIT, credit.get(strategy, 0) + reward // len(by))
+    return {strategy: sum_ for strategy, sum_ in credit.items() if sum_}

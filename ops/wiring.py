@@ -22,7 +22,7 @@ from serving.pipeline import Page, Pipeline
 from serving.view import View
 from streams.embedded.driver import EmbeddedDriver
 from streams.kernel.changes import Changes
-from streams.kernel.join import RULES
+from streams.kernel.join import RULES, Rules
 from streams.publishing.publisher import Publisher
 
 STRATEGIES = ("lexical", "memory", "popular")
@@ -64,12 +64,12 @@ class EmbeddedLoop:
     def __init__(
         self, entities: Iterable[Entity], definition: Definition, *, folder: Path | None = None,
         clock: Callable[[], float] = time.perf_counter, record: Callable[[Impression | Action, int], None] | None = None,
-        retrievers: Callable[[Catalog, MemoryReader], Mapping[str, Retriever]] = retrievers_of,
+        retrievers: Callable[[Catalog, MemoryReader], Mapping[str, Retriever]] = retrievers_of, rules: Rules = RULES,
     ) -> None:  # fmt: skip
         self.catalog = Catalog(entities)
         self.reader = MemoryReader(reading_of(definition))
         self.publisher = Publisher(definition)
-        self.driver = EmbeddedDriver(RULES, folder=folder, on_changes=[self._learn])
+        self.driver = EmbeddedDriver(rules, folder=folder, on_changes=[self._learn])
         self._record, self._retrievers = record, retrievers
         for partition in range(self.driver.log.partitions if folder else 0):
             share = self.driver.share(partition)

@@ -4,7 +4,7 @@ facts; an arriving fact contributes the difference of that function."""
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from learners.credit import marginal_credit
+from learners.credit import Credit, marginal_credit
 from learners.rewards import REWARDS
 from learners.tallies import TallyBatch, rank_bin
 from memory_index.counts import SHOWN, WIDTH, sketch
@@ -26,6 +26,7 @@ class Rules:
     window: int = 30 * 60_000  # ms in which a page or action can still join its search
     settle: int = 10 * 60_000  # ms of quiet after which a search is final
     client_key: bytes = b""  # people are counted under keyed hashes
+    credit: Credit = marginal_credit  # other kinds are for evaluation
 
     def reward(self, actions: Iterable[Action]) -> dict[str, int]:
         """Reward per entity in units of 1/256: additive over distinct (entity, kind)."""
@@ -189,7 +190,7 @@ class Adder:
                 for column in (1, 2) if len(by) == 1 else (1,):
                     at = (strategy, rank_bin(rank), column)
                     hits[at] = hits.get(at, 0) + 1
-        return marginal_credit(search.found, rewards), hits
+        return self.rules.credit(search.found, rewards), hits
 
     def _difference(self, search: Search, before: tuple[dict[str, int], dict[tuple[str, int, int], int]]) -> None:
         after, hour = self._credit(search), search.ts // HOUR_MS
