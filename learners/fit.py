@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from learners.arrays import pack
 from learners.definition import Definition
+from learners.draw import plan
 from learners.features import ARM_FEATURES, QUERY_CLASSES, class_index
 from learners.selection.arm import PRIOR_CREDIT, Posteriors, Sums, fit_arms
 from learners.tallies import RANK_BINS, Tallies, arm_context, triangle
@@ -24,6 +25,7 @@ _ARM_SIZE = 3 + _D + _D * (_D + 1) // 2
 _CONTEXT = arm_context(ARM_FEATURES.hash, _D)
 _CLASSES = len(QUERY_CLASSES)
 _FIRST_BIN = RANK_BINS[0][1]
+_BINS = len(RANK_BINS)
 
 
 def _square() -> NDArray[np.intp]:
@@ -78,10 +80,10 @@ class Accumulator:
         self._row = {arm.name: row for row, arm in enumerate(definition.arms)}
         self._plain = {"model": MODEL, "feature_schema": ARM_FEATURES.hash, "policy": definition.model_dump(mode="json")}
         self._arms = [_Days(_ARM_SIZE) for _ in definition.arms]
-        self._records = [_Days(2 * _CLASSES) for _ in definition.arms]
+        self._draws = [_Days(_CLASSES * _BINS * 3) for _ in definition.arms]
         self._dirty = set(range(len(definition.arms)))
         self._weighted = np.zeros((len(definition.arms), _ARM_SIZE))
-        self._record = np.zeros((len(definition.arms), _CLASSES))
+        self._drawn = np.zeros((len(definition.arms), _CLASSES, _BINS, 3))
         self._newest_day = -1
         self.newest_hour = 0
 
@@ -94,11 +96,10 @@ class Accumulator:
                 continue
             if kind == "arm" and context == _CONTEXT and len(sums) == _ARM_SIZE:
                 self._arms[row].add(hour // 24, sums)
-            elif kind == "draw" and len(sums) == 3 * len(RANK_BINS):
-                columns = np.zeros(2 * _CLASSES, dtype=np.int64)
-                at = class_index(context)
-                columns[at], columns[_CLASSES + at] = sums[0], sums[2::3].sum()
-                self._records[row].add(hour // 24, columns)
+            elif kind == "draw" and len(sums) == 3 * _BINS:
+                by_class = np.zeros((_CLASSES, 3 * _BINS), dtype=np.int64)
+                by_class[class_index(context)] = sums
+                self._draws[row].add(hour // 24, by_class.ravel())
             else:
                 continue
             self._dirty.add(row)
@@ -111,19 +112,21 @@ class Accumulator:
         half_life = self.definition.half_life_hours / 24
         for row in self._dirty:
             self._weighted[row] = self._arms[row].weighted(day, half_life)
-            self._record[row] = running_record(self._records[row].weighted(day, half_life))
+            self._drawn[row] = self._draws[row].weighted(day, half_life).reshape(_CLASSES, _BINS, 3)
         self._dirty.clear()
-        return _content(self._plain, fit_arms(_sums(self._weighted), [arm.kind for arm in self.definition.arms]), self._record)
+        fitted = fit_arms(_sums(self._weighted), [arm.kind for arm in self.definition.arms])
+        depths = [arm.depth for arm in self.definition.arms]
+        return _content(self._plain, fitted, running_record(self._drawn), plan(self._drawn, depths))
 
 
-def running_record(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What an arm alone found and was rewarded for, per search with results, by QUERY_CLASSES, in [0, 1].
+def running_record(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each arm alone found and was rewarded for, per search with results, by (arm, QUERY_CLASSES), in [0, 1].
 
-    `columns`: candidates drawn in the first rank bin (5 a search) for each class, then rewarded entities that it alone found.
+    `draws` as in `draw.plan`: a search with results draws the whole first rank bin.
     """
-    searches, sole = columns[:_CLASSES] / _FIRST_BIN, columns[_CLASSES:]
-    overall = (sole.sum() + RECORD_WEIGHT * PRIOR_CREDIT) / (searches.sum() + RECORD_WEIGHT)
-    record: NDArray[np.float64] = np.minimum(1.0, (sole + RECORD_WEIGHT * overall) / (searches + RECORD_WEIGHT))
+    searches, sole = draws[:, :, 0, 0] / _FIRST_BIN, draws[..., 2].sum(-1)
+    overall = (sole.sum(-1) + RECORD_WEIGHT * PRIOR_CREDIT) / (searches.sum(-1) + RECORD_WEIGHT)
+    record: NDArray[np.float64] = np.minimum(1.0, (sole + RECORD_WEIGHT * overall[:, None]) / (searches + RECORD_WEIGHT))
     return record
 
 
@@ -139,13 +142,14 @@ def _sums(weighted: NDArray[np.float64]) -> Sums:
     )
 
 
-def _content(plain: Mapping[str, object], fitted: Posteriors, record: NDArray[np.float64]) -> Content:
-    arrays = {
+def _content(plain: Mapping[str, object], fitted: Posteriors, record: NDArray[np.float64], depths: NDArray[np.int32]) -> Content:
+    arrays: Mapping[str, NDArray[np.generic]] = {
         "mean": fitted.mean,
         "covariance": fitted.covariance,
         "sigma2": fitted.sigma2,
         "n": fitted.n,
         "record": record,
+        "draw.plan": depths,
     }
     return Content(plain, {name: pack(one) for name, one in arrays.items()})
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from learners.arrays import unpack
 from learners.definition import ArmSpec, Definition
+from learners.draw import draw_depth
 from learners.draws import uniform
 from learners.features import ARM_FEATURES, QUERY_CLASSES, as_reals, class_index, known
 from learners.fit import fit
@@ -21,13 +22,14 @@ from learners.selection.fixed import Fixed
 from learners.selection.selector import Selector
 from learners.selection.thompson import Thompson
 from schemas.candidates import Candidate, Memory, Request
-from schemas.decisions import Always, Arm, Decision
+from schemas.decisions import Always, Arm, Decision, Shadow
 from schemas.errors import CorruptFile
 from schemas.ids import digest
 from schemas.snapshots import Content
 
-__all__ = ["Policy", "Ranked", "depth_choices", "draw_depth"]
+__all__ = ["Policy", "Ranked"]
 
+SHADOW_P = 0.05  # of asking a strategy that was not asked, off the critical path
 _ARM_FIELDS = set(Arm.model_fields)
 _DECISION_FIELDS = set(Decision.model_fields)
 
@@ -41,6 +43,7 @@ class Policy:
         self.definition = definition_of(content)
         self.posteriors, self._records = arrays_of(content, arms=len(self.definition.arms))
         self._arms = {arm.name: row for row, arm in enumerate(self.definition.arms)}
+        self._plan = plan_of(content, [arm.depth for arm in self.definition.arms])
         self._selector = selector or selector_of(self.definition, self.posteriors)
 
     @classmethod
@@ -54,7 +57,7 @@ class Policy:
         return ARM_FEATURES.hash
 
     def decide(self, request: Request, *, available: Sequence[str], memory: Memory | None = None) -> Decision:
-        """Which of the `available` strategies to ask, each by its own draw, and how deep.
+        """Which of the `available` strategies to ask, each by its own draw, and how deep; and which of the others to ask in the shadow.
 
         `available` is fixed before the draw; its order does not matter, and names that the policy does not know are only logged. The
         same request and evidence under the same content give the same decision. Later pages of a search repeat the logged decision:
@@ -62,6 +65,9 @@ class Policy:
         """
         can = set(available)
         arms = [arm for arm in self.definition.arms if arm.name in can]
+        drawn = self._draw(request, arms, memory) if arms else []
+        always = [Always(name=one.name, depth=one.depth) for one in self.definition.always if one.name in can]
+        asked = {arm.name for arm in drawn if arm.asked} | {one.name for one in always}
         return Decision.model_construct(
             _DECISION_FIELDS,
             decision_id=digest("decision", request.search_id, self.content_id),
@@ -69,9 +75,9 @@ class Policy:
             seq=self.seq,
             salt=self.definition.salt,
             available=sorted(can),
-            arms=self._draw(request, arms, memory) if arms else [],
-            always=[Always(name=one.name, depth=one.depth) for one in self.definition.always if one.name in can],
-            shadow=[],
+            arms=drawn,
+            always=always,
+            shadow=self._shadow(request.search_id, can - asked),
             rank_version=RANK_VERSION,
         )
 
@@ -91,13 +97,20 @@ class Policy:
         p = self._selector.probabilities(request, [arm.name for arm in arms], as_reals(phi))
         return phi.tolist(), p.tolist()
 
+    def _shadow(self, search_id: str, left: set[str]) -> list[Shadow]:
+        """What is asked for the log alone, among the available strategies that are not asked, those the policy does not know included."""
+        salt = self.definition.salt
+        return [Shadow(name=name, p=SHADOW_P) for name in sorted(left) if uniform("shadow", salt, search_id, name) < SHADOW_P]
+
     def _draw(self, request: Request, arms: Sequence[ArmSpec], memory: Memory | None) -> list[Arm]:
         salt, search_id, jitter = self.definition.salt, request.search_id, self.definition.depth_jitter
         phi, probabilities = self._probabilities(request, arms, memory)
+        plan = self._plan[class_index(request.query_class)]
         drawn = []
         for arm, row, p in zip(arms, phi, probabilities, strict=True):
             asked = uniform("ask", salt, search_id, arm.name) < p
-            depth, depth_p = draw_depth(arm.depth, jitter, uniform("depth", salt, search_id, arm.name)) if asked else (0, 1.0)
+            planned = plan[self._arms[arm.name]]
+            depth, depth_p = draw_depth(planned, jitter, uniform("depth", salt, search_id, arm.name)) if asked else (0, 1.0)
             drawn.append(
                 Arm.model_construct(
                     _ARM_FIELDS,
@@ -105,7 +118,7 @@ class Policy:
                     asked=asked,
                     propensity=p,
                     phi=row,
-                    planned=arm.depth,
+                    planned=planned,
                     depth=depth,
                     depth_p=depth_p,
                     returned=0,
@@ -114,22 +127,6 @@ class Policy:
                 )
             )
         return drawn
-
-
-def depth_choices(plan: int) -> tuple[int, int, int]:
-    """{1/2, 1, 2} x plan, at least 1 and at most what a message may say."""
-    return max(1, plan // 2), plan, min(2 * plan, 100_000)
-
-
-def draw_depth(plan: int, jitter: float, u: float) -> tuple[int, float]:
-    """(depth, its probability): the plan, but with probability `jitter` one of the three choices alike.
-
-    >>> draw_depth(50, 0.06, 0.5), draw_depth(50, 0.06, 0.99)
-    ((50, 0.96), (100, 0.02))
-    """
-    choices = depth_choices(plan)
-    depth = plan if u < 1.0 - jitter else choices[min(2, int((u - (1.0 - jitter)) / jitter * 3))]
-    return depth, round((depth == plan) * (1.0 - jitter) + jitter * choices.count(depth) / 3, 12)
 
 
 def definition_of(content: Content) -> Definition:
@@ -151,6 +148,17 @@ def arrays_of(content: Content, *, arms: int) -> tuple[Posteriors, np.ndarray[tu
         raise CorruptFile("snapshot array 'sigma2' must be above 0 and 'n' at least 0; keep the last good one and publish again")
     record = np.ascontiguousarray(arrays.pop("record").T)
     return Posteriors(**arrays), record
+
+
+def plan_of(content: Content, depths: Sequence[int]) -> list[list[int]]:
+    """Planned depth by (query class, arm); the definition's where the content was made before depths were planned."""
+    if "draw.plan" not in content.arrays:
+        return [list(depths)] * len(QUERY_CLASSES)
+    plan = unpack(content.arrays["draw.plan"], what="draw.plan", dtype="<i4", shape=(len(depths), len(QUERY_CLASSES)))
+    if not ((plan >= 1) & (plan <= 100_000)).all():
+        raise CorruptFile("snapshot array 'draw.plan' holds a depth that is not 1 to 100000; keep the last good one and publish again")
+    out: list[list[int]] = plan.T.tolist()
+    return out
 
 
 def selector_of(definition: Definition, posteriors: Posteriors) -> Selector:

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learners.definition import ArmSpec, Definition, Selection
+from learners.draw import depth_choices, draw_depth
 from learners.draws import uniform
 from learners.features import ARM_FEATURES
 from learners.fit import Accumulator
-from learners.policy import Policy, depth_choices, draw_depth
+from learners.policy import Policy
 from learners.selection.replay import Replay
 from learners.tallies import TallyBatch
 from schemas.candidates import Evidence
