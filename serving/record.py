@@ -66,6 +66,11 @@ def with_runs(decision: Decision, runs: Mapping[str, Run]) -> Decision:
     return decision.model_copy(update={"arms": arms, "always": always})
 
 
+def with_shadow(decision: Decision, found: Mapping[str, Sequence[str]]) -> Decision:
+    """The decision with the entities that each shadow strategy found; none for one that failed or was not asked."""
+    return decision.model_copy(update={"shadow": [one.model_copy(update={"found": [*found.get(one.name, ())]}) for one in decision.shadow]})
+
+
 def results(ranked: Sequence[Ranked], catalog: Mapping[str, Entity], *, page: int, size: int) -> list[Result]:
     """One page of the ranking; positions count over all pages, from 1."""
     first = (page - 1) * size

@@ -2,14 +2,15 @@
 
 import pytest
 
-from schemas.decisions import Always, Arm
-from schemas.events import Query
+from schemas.decisions import Always, Arm, Shadow
+from schemas.events import Impression, Query
 from schemas.ids import client_hash
 from streams.kernel.join import Rules
 from tests.streams.searchbox import (
     DAY,
     HOUR,
     LEX,
+    MEM,
     MIN,
     RULES,
     WINDOW,
@@ -61,6 +62,20 @@ def test_an_arm_that_was_not_asked_counts_nothing_and_one_that_failed_counts_as_
     assert sums(changes, "arm", "skip") == sums(changes, "draw", "skip") == []
     assert sums(changes, "arm", "dead") == [1, 0, 0, 0, 0, 1, 2, 4]
     assert draws(changes, "dead") == {}
+
+
+def test_what_shadow_strategies_found_teaches_nobody():
+    plain, heard = Box(), Box()
+    skipped = Arm(name="skip", asked=False, propensity=0.3, phi=[1, 2], status="not_asked")
+    by = decision([LEX, MEM, skipped])
+    shadow = [Shadow(name=name, p=0.05, found=["a", "z"]) for name in ("skip", "new_one")]
+    seen = {"a": {"lex": 1}, "z": {"lex": 3, "skip": 1}}  # a source that was not asked
+    for event in (page(results=seen, by=by), act("1", at=MIN), act("2", at=MIN, entity="z"), act("3", at=MIN, entity="nowhere")):
+        told = event.model_copy(update={"decision": by.model_copy(update={"shadow": shadow})}) if isinstance(event, Impression) else event
+        without, with_shadow = plain.put(event), heard.put(told)
+        assert {key: one.tolist() for key, one in with_shadow.tallies.items()} == {k: one.tolist() for k, one in without.tallies.items()}
+        assert with_shadow.memory == without.memory
+        assert {arm for _, arm, _, _ in with_shadow.tallies} <= {"lex", "mem"}
 
 
 def test_an_action_counts_once_for_each_entity_and_kind():
