@@ -5,6 +5,7 @@ A final here is the message `schemas.outcomes.Outcome` with its amendments, with
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from heapq import heappop, heappush
 from operator import attrgetter
 from sys import intern
@@ -23,7 +24,7 @@ from schemas.outcomes import Amendment, Outcome
 CANDIDATES = 20  # of those that were not shown; candidates with reward are kept beyond it
 MODES = {"score": 0, "slot": 1, "swap": 2}  # Placement.mode in `Final.modes`
 LATE = 64  # amendments of one final that count
-CAP = 40_000  # finals, some 2 KB each
+CAP = 40_000  # finals; some 2 KB each, and 60 bytes for each ranker feature of 30 entities
 ERA_MS = 45 * DAY_MS
 
 Act = tuple[str, str]  # entity, kind of action: counts once
@@ -168,17 +169,28 @@ def _columns(rows: Sequence[Row], rewards: Mapping[str, int], viewed: Iterable[s
     lengths, seen = {len(row.features) for row in rows}, set(viewed)
     width = lengths.pop() if len(lengths) == 1 else 0
     paid = {entity: reward for entity, reward in rewards.items() if reward}
-    columns: dict[str, NDArray[np.generic]] = {
-        "positions": np.array([row.position for row in rows], dtype=np.int32),
-        "features": np.array([row.features[:width] for row in rows], dtype=np.int16).reshape(len(rows), width),
-        "rewards": np.array([paid.pop(entity, 0) for entity in entities], dtype=np.int32),
-        "viewed": np.array([entity in seen for entity in entities], dtype=np.bool_),
-        "modes": np.array([row.mode for row in rows], dtype=np.int8),
-        "probabilities": np.array([row.p for row in rows], dtype=np.float32),
+    features = np.array([row.features[:width] for row in rows], dtype=np.int16).reshape(len(rows), width)
+    features.flags.writeable = False
+    return {
+        "entities": entities,
+        "positions": _column("<i4", [row.position for row in rows]),
+        "features": features,
+        "rewards": _column("<i4", [paid.pop(entity, 0) for entity in entities]),
+        "viewed": _column("|b1", [entity in seen for entity in entities]),
+        "modes": _column("|i1", [row.mode for row in rows]),
+        "probabilities": _column("<f4", [row.p for row in rows]),
+        "off_page": paid,
     }
-    for column in columns.values():
-        column.flags.writeable = False
-    return {"entities": entities, **columns, "off_page": paid}
+
+
+def _column(dtype: str, values: Sequence[float]) -> NDArray[Any]:
+    return _shared(dtype, np.array(values, dtype=dtype).tobytes())
+
+
+@lru_cache(maxsize=10_000)
+def _shared(dtype: str, data: bytes) -> NDArray[Any]:
+    """Most pages have the same positions, no reward and no test: one array serves them all."""
+    return np.frombuffer(data, dtype=dtype)
 
 
 @dataclass(slots=True)
