@@ -5,6 +5,7 @@ read alike, and addition in int64 before anything is weighted makes order and ba
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from learners.features import ARM_FEATURES, QUERY_CLASSES, class_index
 from learners.selection.arm import PRIOR_CREDIT, Posteriors, Sums, fit_arms
 from learners.tallies import RANK_BINS, Tallies, arm_context, triangle
 from schemas.base import UNIT
-from schemas.snapshots import Content
+from schemas.snapshots import Array, Content
 
 RECORD_WEIGHT = 10.0  # searches that a class's record leans on the arm's whole record, and that on PRIOR_CREDIT
 MODEL = "selection-1"
@@ -104,8 +105,8 @@ class Accumulator:
                 continue
             self._dirty.add(row)
 
-    def content(self, newest_hour: int | None = None) -> Content:
-        """The fitted policy as of `newest_hour` (by default the newest hour that was added)."""
+    def content(self, newest_hour: int | None = None, models: Mapping[str, Array] = MappingProxyType({})) -> Content:
+        """The fitted policy as of `newest_hour` (by default the newest hour that was added), with the arrays of fitted models."""
         day = (self.newest_hour if newest_hour is None else newest_hour) // 24
         if day != self._newest_day:
             self._newest_day, self._dirty = day, set(range(len(self._arms)))
@@ -116,7 +117,7 @@ class Accumulator:
         self._dirty.clear()
         fitted = fit_arms(_sums(self._weighted), [arm.kind for arm in self.definition.arms])
         depths = [arm.depth for arm in self.definition.arms]
-        return _content(self._plain, fitted, running_record(self._drawn), plan(self._drawn, depths))
+        return _content(self._plain, fitted, running_record(self._drawn), plan(self._drawn, depths), models)
 
 
 def running_record(draws: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -142,7 +143,9 @@ def _sums(weighted: NDArray[np.float64]) -> Sums:
     )
 
 
-def _content(plain: Mapping[str, object], fitted: Posteriors, record: NDArray[np.float64], depths: NDArray[np.int32]) -> Content:
+def _content(
+    plain: Mapping[str, object], fitted: Posteriors, record: NDArray[np.float64], depths: NDArray[np.int32], models: Mapping[str, Array]
+) -> Content:
     arrays: Mapping[str, NDArray[np.generic]] = {
         "mean": fitted.mean,
         "covariance": fitted.covariance,
@@ -151,7 +154,7 @@ def _content(plain: Mapping[str, object], fitted: Posteriors, record: NDArray[np
         "record": record,
         "draw.plan": depths,
     }
-    return Content(plain, {name: pack(one) for name, one in arrays.items()})
+    return Content(plain, {**models, **{name: pack(one) for name, one in arrays.items()}})
 
 
 def fit(definition: Definition, tallies: Tallies, newest_hour: int) -> Content:

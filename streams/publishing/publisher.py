@@ -1,22 +1,35 @@
 """The publisher's core: add the shares of all partitions, fit, publish when something changed. Kafka and the embedded loop both use it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from learners.definition import Definition
+from learners.finals import FinalSet
 from learners.fit import Accumulator
+from learners.models import FinalsModel, fit_models, fits_due
 from learners.tallies import Sums, Tallies
+from schemas.outcomes import Amendment, Outcome
 from schemas.rows import TallyKey, TallyRow
-from schemas.snapshots import Content
+from schemas.snapshots import Array, Content
+
+Fit = Callable[[], Mapping[str, Array]]
 
 
 class Publisher:
-    """Takes deltas (`add`) or absolute rows of a source (`put`); `refresh` gives the policy as of now, or None if nothing changed."""
+    """Takes deltas (`add`) or absolute rows of a source (`put`), and conclusions; `refresh` gives the policy as of now, or None.
 
-    def __init__(self, definition: Definition) -> None:
+    Sums are fitted whenever one changed. `models` are fitted to the finals when 50, 100, 250, 500 and then every 500 of them were seen;
+    in between their arrays stay. They are a function of the set of conclusions that were there when they were fitted.
+    """
+
+    def __init__(self, definition: Definition, models: Sequence[FinalsModel] = ()) -> None:
+        self.finals = FinalSet()
+        self._definition, self._models = definition, models
         self._sums = Accumulator(definition)
         self._rows: dict[tuple[int, TallyKey], Sums] = {}
+        self._arrays: dict[str, Array] = {}
+        self._fits = 0  # of the models
         self._changed = True
 
     def add(self, tallies: Tallies) -> None:
@@ -39,16 +52,48 @@ class Publisher:
                 old = None
             self.add({key: sums if old is None else sums - old})
 
+    def conclude(self, conclusions: Iterable[Outcome | Amendment]) -> None:
+        """Finals and amendments, in any order, any of them again. Without models they are not kept."""
+        if self._models:
+            for one in conclusions:
+                self.finals.add(one)
+
+    def wants(self, final_id: str, time: int) -> bool:
+        """False when the final of this id and time (ms) would change nothing, so that it need not be decoded."""
+        return bool(self._models) and self.finals.wants(final_id, time)
+
     def redefine(self, definition: Definition) -> None:
-        """Fit another definition to the rows that were `put`."""
-        self._sums = Accumulator(definition)
+        """Fit another definition, to the rows that were `put` and to the finals."""
+        self._definition, self._sums, self._fits = definition, Accumulator(definition), 0
         for (_, key), sums in self._rows.items():
             self._sums.add({key: sums})
         self._changed = True
 
+    def due(self) -> Fit | None:
+        """The fit of the models if one is due, each once: it may run in another thread, on what is known now; `take` takes its arrays."""
+        due = fits_due(self.finals.count) if self._models else 0
+        if due <= self._fits:
+            return None
+        self._fits = due
+        models, finals, definition, last = self._models, self.finals.sorted(), self._definition, dict(self._arrays)
+        return lambda: fit_models(models, finals, definition, last)
+
+    def take(self, arrays: Mapping[str, Array]) -> None:
+        """Publish these arrays of models from now on; equal ones stay the objects that they were, with what is known of their bytes."""
+        if arrays != self._arrays:
+            self._arrays = {name: self._arrays[name] if self._arrays.get(name) == one else one for name, one in arrays.items()}
+            self._changed = True
+
+    def keep(self, content: Content) -> None:
+        """Go on with the arrays of our models in what was published, until they are fitted again."""
+        ours = tuple(f"{model.name}." for model in self._models)
+        self.take({name: array for name, array in content.arrays.items() if name.startswith(ours)})
+
     def refresh(self) -> Content | None:
-        """The fitted policy, or None when no sum changed since the last refresh."""
+        """The fitted policy, or None when nothing changed since the last refresh. Fits the models first if that is due."""
+        if (fit := self.due()) is not None:
+            self.take(fit())
         if not self._changed:
             return None
         self._changed = False
-        return self._sums.content()
+        return self._sums.content(models=self._arrays)

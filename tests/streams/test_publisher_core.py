@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from learners.arrays import unpack
 from learners.definition import ArmSpec, Definition
 from learners.features import ARM_FEATURES
 from learners.fit import fit
 from learners.tallies import TallyBatch, add
 from schemas.rows import TallyRow
 from streams.publishing.publisher import Publisher
+from tests.learners.settled import outcome, page, shown
 
 DEFINITION = Definition(arms=[ArmSpec.of("lexical"), ArmSpec.of("memory")])
 HOUR = 480_000
@@ -91,3 +93,118 @@ def test_another_definition_is_fitted_to_the_same_rows():
     publisher.refresh()
     publisher.redefine(other)
     assert publisher.refresh() == fit(other, SHARES[1], HOUR)
+
+
+class Counting:
+    """A model that says how many finals it was fitted to, and what was fitted before it."""
+
+    def __init__(self, name="rank", **also):
+        self.name, self.also, self.fits, self.fails = name, also, [], False
+
+    def fit(self, finals, definition, fitted):
+        self.fits.append((len(finals), definition.salt, sorted(fitted)))
+        if self.fails:
+            raise ArithmeticError("does not converge")
+        return {"n": np.array([len(finals)], dtype=np.int32), **self.also}
+
+
+def searches(first, last):
+    return [outcome([page([shown("a", 1)], search=f"s{n}")], search=f"s{n}") for n in range(first, last)]
+
+
+def numbers(content):
+    return {name: unpack(array, what=name).tolist() for name, array in content.arrays.items() if name[:4] in ("rank", "xmr.", "exam")}
+
+
+def test_models_are_fitted_at_50_100_250_and_every_500_finals():
+    model = Counting()
+    publisher = Publisher(DEFINITION, [model])
+    for n in range(0, 1_600, 10):
+        publisher.conclude(searches(n, n + 10))
+        publisher.conclude(searches(n, n + 10))
+        publisher.refresh()
+    assert [finals for finals, _, _ in model.fits] == [50, 100, 250, 500, 1_000, 1_500]
+
+
+def test_arrays_of_models_stand_in_every_content_and_are_not_fitted_again_by_news_of_the_sums():
+    model = Counting()
+    publisher = Publisher(DEFINITION, [model])
+    assert numbers(publisher.refresh()) == {}
+    publisher.conclude(searches(0, 60))
+    first = publisher.refresh()
+    assert numbers(first) == {"rank.n": [60]}
+    publisher.conclude(searches(60, 99))
+    assert publisher.refresh() is None
+    publisher.add(SHARES[0])
+    second = publisher.refresh()
+    assert second.arrays["rank.n"] is first.arrays["rank.n"]
+    assert second.content_id != first.content_id
+    assert len(model.fits) == 1
+
+
+def test_without_models_finals_cost_nothing():
+    publisher = Publisher(DEFINITION)
+    publisher.conclude(searches(0, 60))
+    assert not publisher.wants("f", 1)
+    assert len(publisher.finals) == 0
+
+
+def test_later_models_see_what_earlier_ones_gave():
+    empty = Counting("exam")
+    empty.fit = lambda finals, definition, fitted: {}
+    first, second = Counting(w=np.array([0.5])), Counting("xmr")
+    publisher = Publisher(DEFINITION, [empty, first, second])
+    publisher.conclude(searches(0, 50))
+    assert numbers(publisher.refresh()) == {"rank.n": [50], "rank.w": [0.5], "xmr.n": [50]}
+    assert second.fits == [(50, "forage", ["rank.n", "rank.w"])]
+
+
+def test_a_model_that_raises_keeps_its_last_arrays_and_stops_nobody(caplog):
+    failing, other = Counting(), Counting("xmr")
+    publisher = Publisher(DEFINITION, [failing, other])
+    publisher.conclude(searches(0, 50))
+    publisher.refresh()
+    failing.fails = True
+    publisher.conclude(searches(50, 100))
+    assert numbers(publisher.refresh()) == {"rank.n": [50], "xmr.n": [100]}
+    assert "model rank was not fitted to 100 finals; its last arrays stay" in caplog.text
+
+
+def test_arrays_that_cannot_be_published_are_a_failure_of_their_model(caplog):
+    bad = Counting(w=np.array([np.nan]))
+    publisher = Publisher(DEFINITION, [bad])
+    publisher.conclude(searches(0, 50))
+    assert numbers(publisher.refresh()) == {}
+    assert "NaN or infinity" in caplog.text
+
+
+def test_another_definition_fits_the_models_again():
+    model = Counting()
+    publisher = Publisher(DEFINITION, [model])
+    publisher.conclude(searches(0, 60))
+    publisher.refresh()
+    publisher.redefine(DEFINITION.model_copy(update={"salt": "other"}))
+    assert publisher.refresh().definition["policy"]["salt"] == "other"
+    assert [salt for _, salt, _ in model.fits] == ["forage", "other"]
+
+
+def test_a_fit_in_another_thread_is_taken_when_it_is_done():
+    publisher = Publisher(DEFINITION, [Counting()])
+    publisher.conclude(searches(0, 50))
+    fit = publisher.due()
+    publisher.conclude(searches(50, 60))
+    assert publisher.due() is None
+    assert numbers(publisher.refresh()) == {}  # it goes on while the fit runs
+    publisher.take(fit())
+    assert numbers(publisher.refresh()) == {"rank.n": [50]}
+
+
+def test_a_new_publisher_goes_on_with_what_was_published_until_it_can_fit():
+    first = Publisher(DEFINITION, [Counting(), Counting("xmr")])
+    first.conclude(searches(0, 50))
+    running = first.refresh()
+    second = Publisher(DEFINITION, [Counting()])
+    second.keep(running)
+    assert numbers(second.refresh()) == {"rank.n": [50]}  # what is no model of ours is left out
+    second.conclude(searches(0, 120))
+    assert numbers(second.refresh()) == {"rank.n": [120]}
