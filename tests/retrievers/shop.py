@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
 from retrievers.catalog import Catalog
+from retrievers.dense import DenseRetriever
 from retrievers.lexical import LexicalIndex
 from schemas.candidates import Request
 from schemas.entities import AttributeValue, Entity
 from schemas.ids import query_class, query_key
+from tests.retrievers.hash_encoder import HashEncoder
 
 DAY = 20_000
 NOW = DAY * 86_400_000
@@ -41,11 +43,14 @@ class Shop:
         self.catalog = Catalog(entities)
         self.index = LexicalIndex()
         self.index.put(entities)
+        self.dense = DenseRetriever(HashEncoder())
+        self.dense.put(entities)
         self.memory = MemoryReader(Reading(min_clients=2))
 
     def put(self, *entities: Entity) -> None:
         self.catalog.put(entities)
         self.index.put(entities)
+        self.dense.put(entities)
 
     def click(
         self, text: str, entity_id: str, *, shown: int = 1, clicks: int = 1, people: Iterable[int] = (1, 2), segment: str = ""

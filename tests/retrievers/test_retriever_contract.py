@@ -16,6 +16,7 @@ from tests.checks.retriever_checks import CHECKS, Subject
 from tests.retrievers.shop import Shop
 
 SUBJECTS: dict[str, Callable[[Shop], Retriever]] = {
+    "dense": lambda shop: shop.dense,
     "lexical": lambda shop: LexicalRetriever(shop.index),
     "lexical_title": lambda shop: LexicalRetriever(shop.index, name="lexical_title", boosts={"title": 2.0}),
     "memory": lambda shop: MemoryRetriever(shop.memory, among=shop.catalog),
