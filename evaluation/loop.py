@@ -35,10 +35,12 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a system answered: entity ids in the whole order (page 1 is the first ten), and the strategies that it asked."""
+    """What a system answered: entity ids in the whole order (page 1, as it was shown, is the first ten), and the strategies that it asked.
+    `seconds` were spent on its lists before: they belong to its time."""
 
     ranked: Sequence[str]
     asked: Sequence[str]
+    seconds: float = 0.0
 
 
 class System(Protocol):

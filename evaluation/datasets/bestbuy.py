@@ -6,22 +6,17 @@ but have no row become entities without text: what people do can find them, word
 popularity: they were collected after the clicks. `more_queries.csv.gz` (queries without their clicks) is not imported.
 """
 
-import csv
-import gzip
-from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from evaluation.datasets.folder import Dataset, write
 from evaluation.datasets.rows import Click
+from evaluation.datasets.source import Row, parsed, table, words
 from schemas.entities import AttributeValue, Entity
-from schemas.errors import CorruptFile, NotFound
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PRODUCTS, LOG = "products.csv", "clicks.csv.gz"
-Row = Mapping[str, str]
-T = TypeVar("T")
+FILES = (PRODUCTS, LOG)
 
 
 def import_bestbuy(src: Path, out: Path) -> Dataset:
@@ -29,23 +24,11 @@ def import_bestbuy(src: Path, out: Path) -> Dataset:
 
     Raises NotFound when a file is missing, CorruptFile when a line does not parse.
     """
-    clicks = sorted(_parsed(src / LOG, _click))
-    products = {entity.entity_id: entity for entity in _parsed(src / PRODUCTS, _entity)}
+    clicks = sorted(parsed(src / LOG, table, _click, files=FILES))
+    products = {entity.entity_id: entity for entity in parsed(src / PRODUCTS, table, _entity, files=FILES)}
     unknown = {click.entity_id for click in clicks} - products.keys()
     products |= {sku: Entity(entity_id=sku, entity_type="product") for sku in unknown}
     return write(out, entities=(products[sku] for sku in sorted(products)), clicks=clicks)
-
-
-def _parsed(path: Path, parse: Callable[[Row], T]) -> Iterator[T]:
-    if not path.is_file():
-        raise NotFound(f"{path} is missing; give the folder that holds {PRODUCTS} and {LOG}")
-    number = 1
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8", newline="") as lines:
-            for number, row in enumerate(csv.DictReader(lines), 2):  # noqa: B007
-                yield parse(row)
-    except (KeyError, ValueError, TypeError, AttributeError, EOFError, gzip.BadGzipFile, csv.Error) as error:
-        raise CorruptFile(f"{path}, line {number}: {error!r}; download it again") from None
 
 
 def _click(row: Row) -> Click:
@@ -58,9 +41,10 @@ def _millis(text: str) -> int:
 
 
 def _entity(row: Row) -> Entity:
-    words = {name: " ".join(row[name].split()) for name in ("manufacturer", "genre", "format")}
-    attributes = {name: [AttributeValue(value=value)] for name, value in words.items() if value}
+    values = {name: words(row[name]) for name in ("manufacturer", "genre", "format")}
+    attributes = {name: [AttributeValue(value=value)] for name, value in values.items() if value}
     if row["customerReviewAverage"]:
         attributes["review_average"] = [AttributeValue(value=float(row["customerReviewAverage"]))]
-    title, text = " ".join(row["name"].split()), " ".join(row["shortDescription"].split())
-    return Entity(entity_id=row["sku"], entity_type="product", title=title, text=text, attributes=attributes)
+    return Entity(
+        entity_id=row["sku"], entity_type="product", title=words(row["name"]), text=words(row["shortDescription"]), attributes=attributes
+    )

@@ -139,11 +139,24 @@ class Dataset:
         return rows
 
 
-def write(path: Path, *, entities: Iterable[Entity], clicks: Iterable[Click]) -> Dataset:
-    """Write a dataset folder of a catalogue and a click log; equal data gives equal bytes. Files are replaced whole."""
+def write(
+    path: Path,
+    *,
+    entities: Iterable[Entity],
+    clicks: Iterable[Click] | None = None,
+    queries: Iterable[QueryText] | None = None,
+    judgments: Iterable[Judgment] | None = None,
+) -> Dataset:
+    """Write a dataset folder: a catalogue with a click log, judged queries, or both; equal data gives equal bytes. Files are replaced
+    whole; a table that is None is left as it is. Raises InvalidMessage for a tab or line end in a field of a .tsv."""
     path.mkdir(parents=True, exist_ok=True)
     _write(path / f"{ENTITIES}.gz", (encode(entity).decode() + "\n" for entity in entities))
-    _write(path / f"{CLICKS}.gz", _csv(Click._fields, clicks))
+    if clicks is not None:
+        _write(path / f"{CLICKS}.gz", _csv(Click._fields, clicks))
+    if queries is not None:
+        _write(path / QUERIES, _tsv(QUERIES, QueryText._fields, queries))
+    if judgments is not None:
+        _write(path / JUDGMENTS, _tsv(JUDGMENTS, Judgment._fields, judgments))
     return Dataset(path)
 
 
@@ -158,10 +171,21 @@ def _rows(reader: "csv.DictReader[str]", parse: Callable[[Row], T], required: tu
 
 def _write(place: Path, lines: Iterable[str]) -> None:
     fresh = place.with_name(place.name + ".tmp")
-    with fresh.open("wb") as raw, gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-        for line in lines:
-            packed.write(line.encode())
+    with fresh.open("wb") as raw:
+        if place.suffix == ".gz":
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                packed.writelines(line.encode() for line in lines)
+        else:
+            raw.writelines(line.encode() for line in lines)
     os.replace(fresh, place)
+
+
+def _tsv(name: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Iterator[str]:
+    for number, row in enumerate((columns, *rows), 1):
+        fields = [str(value) for value in row]
+        if any(mark in field for field in fields for mark in "\t\r\n"):
+            raise InvalidMessage(f"{name}, line {number}", [f"{fields}: a field holds a tab or line end; put a blank in its place"])
+        yield "\t".join(fields) + "\n"
 
 
 def _csv(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Iterator[str]:

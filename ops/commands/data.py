@@ -16,22 +16,54 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Datasets, m
 
 @app.command("import")
 def import_(
-    kind: Annotated[Literal["bestbuy"], typer.Argument(help="Which data SRC holds.")],
+    kind: Annotated[Literal["bestbuy", "esci", "homedepot", "ubi"], typer.Argument(help="Which data SRC holds.")],
     src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder with the data as it was downloaded.")],
     out: Annotated[Path, typer.Option(help="Folder to write the dataset to.")],
     json: AsJson = False,
 ) -> None:
     """Turn downloaded data into a dataset folder.
 
-    It holds the catalogue and the click log in the form that `forage evaluate loop` reads.
+    It holds the catalogue, and the click log or the judged queries, in the form that `forage evaluate loop` reads.
     """
     from evaluation.datasets.bestbuy import import_bestbuy
+    from evaluation.datasets.esci import import_esci
+    from evaluation.datasets.folder import CLICKS, JUDGMENTS
+    from evaluation.datasets.homedepot import import_homedepot
+    from evaluation.datasets.ubi import import_ubi
 
-    dataset = {"bestbuy": import_bestbuy}[kind](src, out)
-    counts = {"entities": sum(1 for _ in dataset.entities()), "clicks": len(dataset.clicks())}
+    importers = {"bestbuy": import_bestbuy, "esci": import_esci, "homedepot": import_homedepot, "ubi": import_ubi}
+    dataset = importers[kind](src, out)
+    counts = {"entities": sum(1 for _ in dataset.entities())}
+    if dataset.has(CLICKS):
+        counts["clicks"] = len(dataset.clicks())
+    if dataset.has(JUDGMENTS):
+        counts |= {"queries": len(dataset.queries()), "judgments": len(dataset.judgments())}
     if json:
         return show({"folder": str(out), "digest": dataset.digest, **counts})
-    typer.echo(f"{out}: {counts['entities']:,} entities, {counts['clicks']:,} clicks\nnext: forage evaluate loop {out}")
+    typer.echo(f"{out}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}\nnext: forage evaluate loop {out}")
+
+
+@app.command()
+def export(
+    kind: Annotated[Literal["ubi"], typer.Argument(help="The form to write: ubi, User Behavior Insights 1.3.")],
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="A recorded log; see `forage evaluate loop --record`.")],
+    out: Annotated[Path, typer.Option(help="Folder to write ubi_queries.ndjson.gz and ubi_events.ndjson.gz to.")],
+    json: AsJson = False,
+) -> None:
+    """Write the events of a recorded log in another form.
+
+    What UBI has no field for stands under `forage` among the attributes, so that the way back loses nothing.
+    """
+    from evaluation.datasets.ubi import export_ubi
+    from schemas.codec import decode_event
+    from schemas.events import Action, Impression
+    from streams.replaying.recording import read_log
+
+    events = (decode_event(line.value) for line in read_log(log))
+    queries, acts = export_ubi((event for event in events if isinstance(event, Impression | Action)), out)
+    if json:
+        return show({"folder": str(out), "kind": kind, "queries": queries, "events": acts})
+    typer.echo(f"{out}: {queries:,} queries, {acts:,} events")
 
 
 @app.command()

@@ -1,9 +1,11 @@
-"""`forage evaluate`: how good it is, on recorded clicks."""
+"""`forage evaluate`: how good it is, on recorded clicks or on judged queries."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,10 +13,31 @@ from ops.commands.options import AsJson, here, progress, show
 from ops.progress import Progress
 from schemas.errors import InvalidSetting
 
+if TYPE_CHECKING:
+    from evaluation.datasets.folder import Dataset
+
 # A click log holds few people under a query, and what evaluation asks is how much their clicks are worth; that a memory which others can
 # read needs two of them is a rule of serving.
 MIN_CLIENTS = 1
+JUDGED_STRATEGIES = ("lexical_title", "lexical_all", "dense", "trigrams", "memory")
+JUDGED_SEARCHES, JUDGED_SEEDS, JUDGED_FOLDS = 20_000, 3, 5
+Protocol = Literal["full", "bandit"]
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure how good the learned search is.")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the command line says; 0 and "" mean what the data's protocol has."""
+
+    searches: int
+    seeds: int
+    folds: int
+    queries: int
+    contenders: tuple[str, ...]
+    strategies: tuple[str, ...]
+    protocol: Protocol | None
+    jobs: int
+    record: Path | None
 
 
 @app.callback()
@@ -24,65 +47,80 @@ def group() -> None:
 
 @app.command()
 def loop(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Dataset folder with entities and clicks; see `forage data import`.")],
-    searches: Annotated[int, typer.Option(min=0, help="Only the first so many searches; 0 takes all.")] = 0,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Dataset folder: entities with clicks, or with judgments; see `forage data import`.")
+    ],
+    searches: Annotated[int, typer.Option(min=0, help="So many searches; 0: the whole log, or 20,000 on judgments.")] = 0,
     protocol: Annotated[
-        Literal["full", "bandit"],
-        typer.Option(help="full reveals every click of the log; bandit only clicks on what our page showed."),
-    ] = "full",
-    contenders: Annotated[str, typer.Option(help="Only these, such as learned,rrf; default: all.")] = "",
+        Protocol | None,
+        typer.Option(
+            help="full reveals every click of the log; bandit only clicks on what our page showed. Default: full; bandit on judgments."
+        ),
+    ] = None,
+    contenders: Annotated[str, typer.Option(help="Only these, such as learned,rrf; default: all but the ablations.")] = "",
+    strategies: Annotated[
+        str, typer.Option(help="Strategies that can be asked; default: $FORAGE_STRATEGIES, on judgments those of the protocol.")
+    ] = "",
     record: Annotated[
         Path | None, typer.Option(metavar="LOG", help="Write the learned run's events, for `forage data digest --log`.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Repeat with so many seeds of the policy's draws and print the means.")] = 1,
+    seeds: Annotated[int, typer.Option(min=0, help="Repeat with so many seeds and print the means; 0: 1, on judgments 3.")] = 0,
+    folds: Annotated[int, typer.Option(min=0, max=JUDGED_FOLDS, help="On judgments: only the first so many folds; 0: all 5.")] = 0,
+    queries: Annotated[int, typer.Option(min=0, help="On judgments: a sample of so many queries; 0: all.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes that share the runs; 0: one for each core. Figures stay the same.")] = 0,
     json: AsJson = False,
 ) -> None:
-    """Replay a click log and learn on the way.
+    """Learn on a dataset, beside engines that do not.
 
-    The whole search engine learns as it goes and is compared with engines that do not. Each search is answered with what was known
-    before it, judged on what its person then clicked, and only then learned from.
+    A click log is replayed through the whole search engine: each search is answered with what was known before it, judged on what its
+    person then clicked, and only then learned from. On judged queries people are simulated: they search and click by the judgments, which
+    the engine never sees; it is judged on the queries that they searched and on queries that nobody did.
     """
+    chosen = Chosen(searches, seeds, folds, queries, _names(contenders), _names(strategies), protocol, jobs or os.cpu_count() or 1, record)
+    if record is not None and (seeds > 1 or (chosen.contenders and "learned" not in chosen.contenders)):
+        raise InvalidSetting("--record keeps the one run of `learned`: leave out --seeds, and let learned be among the contenders")
+    from evaluation.datasets.folder import CLICKS, JUDGMENTS, Dataset
+
+    dataset = Dataset(folder)
+    if dataset.has(JUDGMENTS) and not dataset.has(CLICKS):
+        from evaluation.judged_report import judged_table
+
+        with progress() as shown:
+            figures = _on_judgments(dataset, chosen, shown)
+        return show(figures) if json else typer.echo(judged_table(figures), nl=False)
     from evaluation.reports import table
+
+    with progress() as shown:
+        figures = _on_clicks(dataset, chosen, shown)
+    return show(figures) if json else typer.echo(table(figures), nl=False)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _salt(seed: int) -> str:
+    return "forage" if seed == 0 else f"forage-{seed}"
+
+
+def _on_clicks(dataset: "Dataset", chosen: Chosen, shown: Progress) -> dict[str, Any]:
+    """Replay a click log, once a seed."""
     from evaluation.seeds import mean_of
 
-    chosen = tuple(name.strip() for name in contenders.split(",") if name.strip())
-    if record is not None and (seeds > 1 or (chosen and "learned" not in chosen)):
-        raise InvalidSetting("--record keeps the one run of `learned`: leave out --seeds, and let learned be among the contenders")
-    with progress() as shown:
-        runs = [
-            _run(
-                folder,
-                searches,
-                protocol,
-                chosen,
-                salt="forage" if seed == 0 else f"forage-{seed}",
-                record=record,
-                shown=shown,
-            )
-            for seed in range(seeds)
-        ]
+    seeds = chosen.seeds or 1
+    if chosen.folds or chosen.queries:
+        raise InvalidSetting(f"--folds and --queries are for judged queries, {dataset.path} holds clicks; leave them out")
+    runs = [_replayed(dataset, chosen, salt=_salt(seed), shown=shown) for seed in range(seeds)]
     figures = mean_of(runs)
     if seeds > 1:
         figures["settings"] = {**figures["settings"], "seeds": seeds, "salt": ", ".join(run["settings"]["salt"] for run in runs)}
         figures["runs"] = runs
-    if json:
-        return show(figures)
-    typer.echo(table(figures), nl=False)
+    return figures
 
 
-def _run(
-    folder: Path,
-    first: int,
-    protocol: Literal["full", "bandit"],
-    chosen: tuple[str, ...],
-    *,
-    salt: str,
-    record: Path | None,
-    shown: Progress,
-) -> Mapping[str, Any]:
+def _replayed(dataset: "Dataset", chosen: Chosen, *, salt: str, shown: Progress) -> Mapping[str, Any]:
     from evaluation.click_log import searches
     from evaluation.contenders import contenders
-    from evaluation.datasets.folder import Dataset
     from evaluation.figures import summary
     from evaluation.loop import replay
     from learners.definition import DEFAULT_DEPTH
@@ -90,18 +128,45 @@ def _run(
     from ops.wiring import definition
     from streams.replaying.recording import Recorder
 
-    dataset, strategies = Dataset(folder), here().strategies
-    log = searches(dataset.clicks())[: first or None]
-    field = contenders(strategies, chosen)
+    strategies = chosen.strategies or here().strategies
+    log = searches(dataset.clicks())[: chosen.searches or None]
+    field = contenders(strategies, chosen.contenders)
     policy = definition(strategies, min_clients=MIN_CLIENTS, salt=salt)
-    with Recorder(record) if record is not None else nullcontext() as recorder:
+    with Recorder(chosen.record) if chosen.record is not None else nullcontext() as recorder:
         made = systems(list(dataset.entities()), policy, recorder=recorder)
-        replayed = replay(log, field, systems=made, protocol=protocol, progress=shown)
-    settings = {
-        "strategies": ", ".join(strategies),
-        "min_clients": MIN_CLIENTS,
-        "depth": DEFAULT_DEPTH,
-        "salt": salt,
-        "data": dataset.digest[:12],
-    }
-    return summary(replayed, dataset.name, settings=settings)
+        replayed = replay(log, field, systems=made, protocol=chosen.protocol or "full", progress=shown)
+    return summary(replayed, dataset.name, settings=_settings(dataset, strategies) | {"depth": DEFAULT_DEPTH, "salt": salt})
+
+
+def _settings(dataset: "Dataset", strategies: Sequence[str]) -> dict[str, object]:
+    return {"strategies": ", ".join(strategies), "min_clients": MIN_CLIENTS, "data": dataset.digest[:12]}
+
+
+def _on_judgments(dataset: "Dataset", chosen: Chosen, shown: Progress) -> dict[str, Any]:
+    """Simulated people on judged queries."""
+    from evaluation.judged_contenders import field_of
+    from evaluation.judged_figures import judged_summary
+    from evaluation.judged_queries import judged_queries
+    from ops.judging import all_runs, judging, protocol_of
+    from ops.variants import ABLATIONS, POLICIES
+    from ops.wiring import definition
+    from streams.replaying.recording import Recorder
+
+    if chosen.protocol == "full":
+        raise InvalidSetting("--protocol full reveals the clicks of a log, judged queries have none; use bandit, or leave it out")
+    searches = chosen.searches or JUDGED_SEARCHES
+    seeds, folds = chosen.seeds or JUDGED_SEEDS, chosen.folds or JUDGED_FOLDS
+    strategies = chosen.strategies or JUDGED_STRATEGIES
+    field = field_of(strategies, policies=list(POLICIES), on_request=list(ABLATIONS), chosen=chosen.contenders)
+    if chosen.record is not None and (seeds, folds, field.running) != (1, 1, ("learned",)):
+        raise InvalidSetting("--record keeps one run of `learned`: add --contenders learned --seeds 1 --folds 1")
+    queries = judged_queries(dataset.queries(), dataset.judgments(), most=chosen.queries)
+    policy, entities = definition(strategies, min_clients=MIN_CLIENTS), list(dataset.entities())
+    with Recorder(chosen.record) if chosen.record is not None else nullcontext() as recorder:
+        shared = judging(
+            dataset.path, strategies, definition=policy, queries=queries, entities=entities, searches=searches, folds=folds,
+            progress=shown.of("lists of fixed strategies"),
+        )  # fmt: skip
+        runs = all_runs(shared, field, seeds=seeds, folds=folds, jobs=chosen.jobs, entities=entities, progress=shown, recorder=recorder)
+    settings = _settings(dataset, strategies) | {"seeds": seeds, "folds": folds} | protocol_of(shared)
+    return judged_summary(runs, queries, dataset.name, settings=settings)

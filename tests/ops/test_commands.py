@@ -63,9 +63,9 @@ def test_the_help_of_groups_is_not_cut_off(forage):
 def test_figures_come_as_json_too():
     without = {
         ("demo",): False, ("worker",): True, ("events", "send"): False, ("events", "tail"): False, ("data", "import"): False,
-        ("data", "schema"): True, ("data", "digest"): False, ("topics", "create"): False, ("topics", "check"): False,
-        ("topics", "describe"): False, ("evaluate", "loop"): False, ("snapshots", "list"): False, ("snapshots", "show"): False,
-        ("doctor",): False,
+        ("data", "export"): False, ("data", "schema"): True, ("data", "digest"): False, ("topics", "create"): False,
+        ("topics", "check"): False, ("topics", "describe"): False, ("evaluate", "loop"): False, ("snapshots", "list"): False,
+        ("snapshots", "show"): False, ("doctor",): False,
     }  # fmt: skip
     for path, none in without.items():
         command = get_command(app)
