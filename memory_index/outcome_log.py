@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -46,6 +46,15 @@ class OutcomeLog:
         path = self.folder / f"{re.sub('[^0-9A-Za-z]', '_', rows[0][0])[:64]}-{len(rows)}-{mark}.parquet"
         write_then_rename(path, partial(pq.write_table, table, compression="zstd", write_page_checksum=True))
         return path
+
+    def scan(self, wants: Callable[[str, int], bool]) -> Iterator[Outcome | Amendment]:
+        """Every amendment, and the finals whose (id, time in ms) are wanted: file by file, so ids may come more than once, and in little
+        memory. Raises CorruptFile naming a damaged file."""
+        for path in sorted(self.folder.glob("*.parquet")):
+            rows = _rows(path, ["id", "type", "time", "body"])
+            for name, kind, time, body in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+                if kind != "final" or wants(name, time):
+                    yield _parsed(name, path, body)
 
     def read(self, *, at_once: int = 20_000) -> Iterator[Outcome | Amendment]:
         """All conclusions by id ascending, each once, of the files that are there now. Raises CorruptFile naming a damaged file.

@@ -11,13 +11,13 @@ Held = tuple[tuple[int, ...], frozenset[int]]  # 16 counts, clients
 
 
 class Pair:
-    """Rows of one (query, entity), never changed after it is made. Evidence is kept until the newest day moves."""
+    """Rows of one (query, entity), never changed after it is made. Evidence is kept until the newest day or the reading changes."""
 
     __slots__ = ("_known", "rows")
 
     def __init__(self, rows: dict[RowKey, Held]):
         self.rows = rows
-        self._known: dict[str, tuple[int, Evidence]] = {}
+        self._known: dict[str, tuple[int, Reading, Evidence]] = {}
 
     def within(self, segment: str) -> Iterator[Row]:
         """(day, counts, clients) of a segment; of all of them for the segment ""."""
@@ -26,13 +26,13 @@ class Pair:
     def read(self, segment: str, newest_day: int, reading: Reading) -> Evidence:
         """Evidence in a segment, backed off to all segments where it has rows of its own."""
         known = self._known.get(segment)
-        if known is not None and known[0] == newest_day:
-            return known[1]
+        if known is not None and known[0] == newest_day and known[1] is reading:
+            return known[2]
         found = evidence(self.within(segment), newest_day, reading)
         if segment:
             whole = self.read("", newest_day, reading)
             found = whole if found == NOTHING else back_off(found, whole, reading.kappa)
-        self._known[segment] = (newest_day, found)
+        self._known[segment] = (newest_day, reading, found)
         return found
 
     def rewards(self, segment: str, reading: Reading) -> dict[int, int]:
@@ -43,9 +43,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One query as one segment sees it on one newest day; the entities in `stale` have changed since."""
+    """One query as one segment sees it on one newest day, by one reading; the entities in `stale` have changed since."""
 
     newest_day: int
+    reading: Reading
     evidence: Mapping[str, Evidence]
     serves: tuple[str, ...]
     stale: frozenset[str] = frozenset()
@@ -60,11 +61,11 @@ class Query:
     views: dict[str, View] = field(default_factory=dict)
 
     def view(self, segment: str, newest_day: int, reading: Reading) -> View:
-        """The view of a segment. Each pair is read at most once until its rows or the newest day change."""
+        """The view of a segment. Each pair is read at most once until its rows, the newest day or the reading change."""
         if segment not in self.segments:
             segment = ""  # without rows of its own it sees what all segments together say
         held = self.views.get(segment)
-        if held is not None and held.newest_day == newest_day:
+        if held is not None and held.newest_day == newest_day and held.reading is reading:
             if not held.stale:
                 return held
             fresh, known = held.stale, dict(held.evidence)
@@ -78,7 +79,7 @@ class Query:
                 known.pop(name, None)
         served = reading.min_clients
         serves |= {name for name in fresh & known.keys() if known[name].reward > 0.0 and known[name].clients >= served}
-        view = self.views[segment] = View(newest_day, known, tuple(sorted(serves)))
+        view = self.views[segment] = View(newest_day, reading, known, tuple(sorted(serves)))
         return view
 
     def changed(self, pairs: Mapping[str, Pair]) -> "Query":

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from memory_index.base import Base
 from memory_index.counts import SHOWN, WIDTH, MemoryCounts, sketch
@@ -105,6 +106,10 @@ class MemoryReader:
             for segment in {"", *(segment for _, segment, _ in pair.rows)}:
                 state.totals.change(entity_id, segment, {}, pair.rewards(segment, self.reading))
         self._state = state
+
+    def reread(self, theta: Sequence[float]) -> None:
+        """Read with another examination by position bin from now on; what was read is read anew when asked for. Raises InvalidSetting."""
+        self.reading = replace(self.reading, theta=tuple(theta))
 
     def shares(self) -> Iterator[tuple[int, MemoryKey, Held]]:
         """All rows held, as (source, key, (counts, clients)), in no order. Call it from the writing thread."""

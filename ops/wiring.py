@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from learners.arrays import unpack
 from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
+from learners.models import FinalsModel
 from learners.policy import Policy
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
@@ -18,13 +20,16 @@ from schemas.candidates import Request
 from schemas.decisions import Decision
 from schemas.entities import Entity
 from schemas.events import Action, Impression
+from schemas.snapshots import Array
 from serving.pipeline import Page, Pipeline
 from serving.view import View
 from streams.embedded.driver import EmbeddedDriver
 from streams.kernel.changes import Changes
 from streams.kernel.join import RULES, Rules
+from streams.publishing.concluding import concluded
 from streams.publishing.publisher import Publisher
 
+THETA = "examination.theta"  # the array that memory is read with
 STRATEGIES = ("lexical", "memory", "popular")
 
 
@@ -65,19 +70,23 @@ class EmbeddedLoop:
         self, entities: Iterable[Entity], definition: Definition, *, folder: Path | None = None,
         clock: Callable[[], float] = time.perf_counter, record: Callable[[Impression | Action, int], None] | None = None,
         retrievers: Callable[[Catalog, MemoryReader], Mapping[str, Retriever]] = retrievers_of, rules: Rules = RULES,
+        models: Sequence[FinalsModel] = (),
     ) -> None:  # fmt: skip
         self.catalog = Catalog(entities)
         self.reader = MemoryReader(reading_of(definition))
-        self.publisher = Publisher(definition)
+        self.publisher = Publisher(definition, models)
         self.driver = EmbeddedDriver(rules, folder=folder, on_changes=[self._learn])
         self._record, self._retrievers = record, retrievers
         for partition in range(self.driver.log.partitions if folder else 0):
             share = self.driver.share(partition)
             self.reader.add(partition, share.memory)
             self.publisher.add(share.tallies)
+        if models:
+            self.publisher.conclude(self.driver.conclusions(self.publisher.wants))
         self.view = View(Policy.untrained(definition), self.reader, retrievers(self.catalog, self.reader), self.catalog)
         self.pipeline = Pipeline(lambda: self.view, self.emit, clock=clock)
         self._seq = 0
+        self._theta: Array | None = None  # memory is read with; None: the definition's
         self.step()
 
     def put(self, entities: Iterable[Entity]) -> None:
@@ -100,8 +109,8 @@ class EmbeddedLoop:
         applied = self.driver.step()
         if (content := self.publisher.refresh()) is not None:
             self._seq += 1
-            policy = Policy(content, seq=self._seq)
-            self.view = View(policy, self.view.memory, self.view.retrievers, self.view.catalog)
+            self._read_with(content.arrays.get(THETA))
+            self.view = replace(self.view, policy=Policy(content, seq=self._seq))
         return applied
 
     def close(self) -> None:
@@ -110,3 +119,11 @@ class EmbeddedLoop:
     def _learn(self, partition: int, changes: Changes) -> None:
         self.reader.add(partition, changes.memory)
         self.publisher.add(changes.tallies)
+        self.publisher.conclude(concluded(changes.outgoing, self.publisher.wants))
+
+    def _read_with(self, theta: Array | None) -> None:
+        """Memory is read with the examination that was estimated; with the definition's until there is one."""
+        if theta is not self._theta:
+            self._theta = theta
+            given = self.publisher.definition.reading.theta
+            self.reader.reread(given if theta is None else unpack(theta, what=THETA, shape=(len(given),)).tolist())

@@ -10,6 +10,7 @@ from schemas.explain import explain, explain_parser
 from schemas.outcomes import Conclusion
 
 MAX_BYTES = 1_000_000
+MAX_CONCLUSION = 4_194_304  # a page of MAX_BYTES and what was done with it
 _EVENT: TypeAdapter[Event] = TypeAdapter(AnyEvent)
 _CONCLUSION: TypeAdapter[Any] = TypeAdapter(Conclusion)
 M = TypeVar("M", bound=BaseModel)
@@ -27,13 +28,11 @@ def encode(message: BaseModel) -> bytes:
     return message.__pydantic_serializer__.to_json(message)
 
 
-def _decode(validator: _Validator, value: bytes | None, what: str) -> Any:
+def _decode(validator: _Validator, value: bytes | None, what: str, most: int = MAX_BYTES) -> Any:
     if value is None:
         raise InvalidMessage(what, ["message: is null; send one JSON object in UTF-8"])
-    if len(value) > MAX_BYTES:
-        raise InvalidMessage(
-            what, [f"message: has {len(value)} bytes, at most {MAX_BYTES}; send less: fewer results, candidates or attributes"]
-        )
+    if len(value) > most:
+        raise InvalidMessage(what, [f"message: has {len(value)} bytes, at most {most}; send less: fewer results, candidates or attributes"])
     try:
         return validator.validate_json(value)
     except ValidationError as error:
@@ -51,7 +50,7 @@ def decode_event(value: bytes | None) -> Event:
 
 def decode_conclusion(value: bytes | None) -> Any:
     """A final or an amendment. Raises InvalidMessage."""
-    return _decode(_CONCLUSION.validator, value, "not a final or amendment")
+    return _decode(_CONCLUSION.validator, value, "not a final or amendment", MAX_CONCLUSION)
 
 
 def decode(model: type[M], value: bytes | None) -> M:

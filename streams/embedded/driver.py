@@ -1,10 +1,14 @@
 """The embedded driver: the same kernels as on Kafka, in one process, over an SQLite log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
+from memory_index.outcome_log import OutcomeLog
 from schemas.codec import encode
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression, Tick
+from schemas.outcomes import Amendment, Outcome
+from schemas.topics import OUTCOMES
 from streams.embedded.log import SqliteLog
 from streams.kernel.changes import INPUT_OF, INPUTS, Changes, Input
 from streams.kernel.join import Rules
@@ -12,10 +16,12 @@ from streams.kernel.kernel import Kernel
 from streams.kernel.share import Share
 from streams.partition_store import PartitionStore
 from streams.partitioning import partition
+from streams.publishing.concluding import Wants, concluded
 
 PARTITIONS = 4
 BATCH = 1_000
 TICK = 10 * 60_000  # ms of event time after which idle partitions are told that time has passed
+LOGGED = 1_000  # conclusions in one file of the outcome log
 Apply = Callable[[int, Changes], None]
 
 
@@ -23,7 +29,8 @@ class EmbeddedDriver:
     """`emit` appends to the log; `step` applies what is new and tells `on_changes(partition, changes)`.
 
     With a folder, log and stores are files and a new driver on the same folder goes on where the last one stopped;
-    without, everything is in memory and `shares` holds the sums.
+    without, everything is in memory and `shares` holds the sums. Conclusions of a folder are kept for ever in its outcome log: first in
+    the outboxes of the stores, then, `LOGGED` at a time, as Parquet files.
     """
 
     def __init__(self, rules: Rules, *, folder: Path | None = None, partitions: int = PARTITIONS, on_changes: Sequence[Apply] = ()) -> None:
@@ -33,6 +40,8 @@ class EmbeddedDriver:
         self.shares = [Share() for _ in range(partitions)]
         self._stores = [PartitionStore.open(folder / f"partition-{p}.duckdb", p, partitions) for p in range(partitions)] if folder else []
         self.kernels = [store.kernel(rules) for store in self._stores] or [Kernel(p, partitions, rules) for p in range(partitions)]
+        self._outcomes = OutcomeLog(folder / "outcomes") if folder else None
+        self._waiting = 0  # conclusions that are in the outboxes only
         self._on_changes = on_changes
         self._ticked = 0
         self._pending = {p for p in range(partitions) for topic in INPUTS if self.log.end(topic, p) > self.kernels[p].next[topic]}
@@ -71,7 +80,15 @@ class EmbeddedDriver:
         """The sums of one partition."""
         return self._stores[p].share() if self._stores else self.shares[p]
 
+    def conclusions(self, wants: Wants) -> Iterator[Outcome | Amendment]:
+        """What a folder holds of former runs: every amendment, and the finals whose (id, time in ms) are wanted; ids may repeat."""
+        if self._outcomes is not None:
+            yield from self._outcomes.scan(wants)
+            for store in self._stores:
+                yield from concluded((out for _, out in store.outbox(store.last_sent())), wants)
+
     def close(self) -> None:
+        self._keep_outcomes()
         self.log.close()
         for store in self._stores:
             store.close()
@@ -83,10 +100,23 @@ class EmbeddedDriver:
         if self._stores:
             self.log.commit()  # forwards are in the log before the store says that their originals were applied
             self._stores[p].commit(changes)
+            self._waiting += sum(out.topic == OUTCOMES.name for out in changes.outgoing)
+            if self._waiting >= LOGGED:
+                self._keep_outcomes()
         else:
             self.shares[p].add(changes)
         for tell in self._on_changes:
             tell(p, changes)
+
+    def _keep_outcomes(self) -> None:
+        """Move what waits in the outboxes into the outcome log; what is written twice has the same id."""
+        if self._outcomes is not None and self._stores:
+            waiting = [store.outbox(store.last_sent()) for store in self._stores]
+            self._outcomes.append(list(concluded((out for _, out in chain.from_iterable(waiting)), lambda *_: True)))
+            for store, rows in zip(self._stores, waiting, strict=True):
+                if rows:
+                    store.mark_sent(rows[-1][0], self._ticked)
+            self._waiting = 0
 
     def _append(self, topic: Input, p: int, time: int, value: bytes) -> None:
         self.log.append(topic, p, time, value)

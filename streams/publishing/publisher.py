@@ -25,7 +25,7 @@ class Publisher:
 
     def __init__(self, definition: Definition, models: Sequence[FinalsModel] = ()) -> None:
         self.finals = FinalSet()
-        self._definition, self._models = definition, models
+        self.definition, self._models = definition, models
         self._sums = Accumulator(definition)
         self._rows: dict[tuple[int, TallyKey], Sums] = {}
         self._arrays: dict[str, Array] = {}
@@ -64,7 +64,7 @@ class Publisher:
 
     def redefine(self, definition: Definition) -> None:
         """Fit another definition, to the rows that were `put` and to the finals."""
-        self._definition, self._sums, self._fits = definition, Accumulator(definition), 0
+        self.definition, self._sums, self._fits = definition, Accumulator(definition), 0
         for (_, key), sums in self._rows.items():
             self._sums.add({key: sums})
         self._changed = True
@@ -75,7 +75,7 @@ class Publisher:
         if due <= self._fits:
             return None
         self._fits = due
-        models, finals, definition, last = self._models, self.finals.sorted(), self._definition, dict(self._arrays)
+        models, finals, definition, last = self._models, self.finals.sorted(), self.definition, dict(self._arrays)
         return lambda: fit_models(models, finals, definition, last)
 
     def take(self, arrays: Mapping[str, Array]) -> None:

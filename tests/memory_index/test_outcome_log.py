@@ -94,3 +94,12 @@ def test_foreign_files_and_rows_that_do_not_agree_are_refused(tmp_path: Path) ->
     pq.write_table(table.drop_columns(["client"]), path)
     with pytest.raises(CorruptFile, match="other columns"):
         list(log.read())
+
+
+def test_a_scan_gives_amendments_and_the_finals_that_are_wanted(tmp_path: Path) -> None:
+    log = OutcomeLog(tmp_path)
+    log.append([ALL["00"], ALL["01"], ALL["02"]])
+    log.append([ALL["02"], ALL["03"], ALL["04"]])
+    found = [identity(one) for one in log.scan(lambda name, time: name in ("01", "02") and time == ALL[name].time)]
+    assert sorted(found) == ["00", "01", "02", "02", "03"]
+    assert [one for one in log.scan(lambda *_: False) if one.type == "final"] == []
