@@ -6,171 +6,242 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from evaluation.charts import Frame, Line, both_widths
+from evaluation import demo_sentences as say
+from evaluation.charts import Frame, Line, Mark, both_widths, number_line
 from evaluation.contenders import LEARNED, RRF
-from evaluation.demo_text import signed
+from evaluation.demo_sentences import percent, signed
+from evaluation.demo_words import CONVEX, GROUP_NAMES, KIND_NAMES, RIVALS, kind_named, named
+from evaluation.people.needs import GROUPS
 
-NAMES = {LEARNED: "Forage", RRF: "Fixed mix", "lexical": "Word match", "memory": "Chosen before", "popular": "Most chosen"}
-KIND_NAMES = {"title": "A title", "artist": "An artist", "mood": "A mood", "mistake": "With a slip"}
 TINTS = (0.2, 0.4, 0.6, 0.8)  # from which chance on a cell takes its next tint
+WIDE, NARROW, PANEL, NARROW_PANEL = 920, 334, 440, 306  # px; beside a page of 960 and of 360
+ALONE = "lexical"  # the one strategy that is drawn beside the mixes: what most search boxes do
+LEGEND = '<ul class="legend"><li class="topical"><i></i>topical</li><li class="spearfishing"><i></i>spearfishing</li></ul>'
 
+BEST = ' class="best"'
+SAID = ("quality", "drifted", "asked", "moved", "album", "ready_made", "tried", "exploring", "examination", "by_kind", "weights")
+
+Figures = Mapping[str, Any]
 Row = Sequence[str]
+Values = Sequence[float | None]
 
 
-def page(figures: Mapping[str, Any]) -> str:
+def page(figures: Figures) -> str:
     """HTML of the dict that `demo_figures.summary` makes. Everything that comes from it is escaped."""
-    memory, kinds, explored = figures["memory"], figures["kinds"], figures["explored"]
-    catalogue = ", ".join(f"{count} {name}s" for name, count in figures["catalogue"].items())
-    word, tone, sentence = _verdict(figures)
-    strategies = list(next(iter(kinds.values()))["chance"])
-    values = {
-        "verdict_word": word,
-        "verdict_class": tone,
-        "verdict": sentence,
-        "people": str(figures["people"]),
-        "entities": str(sum(figures["catalogue"].values())),
-        "catalogue": escape(catalogue),
+    verdict, memory, drift = say.verdict(figures), figures["memory"], figures["drift"]
+    sentences = {name: escape(getattr(say, name)(figures)) for name in SAID}
+    plain = {
+        "verdict_word": verdict.word,
+        "verdict": verdict.sentence,
+        "people": f"{figures['people']:,}",
+        "entities": f"{sum(figures['catalogue'].values()):,}",
+        "catalogue": ", ".join(f"{count} {name}s" for name, count in figures["catalogue"].items()),
         "searches": f"{figures['searches']:,}",
         "searches_plain": str(figures["searches"]),
         "seed": str(figures["seed"]),
         "window": f"{figures['window']:,}",
         "settled": f"{figures['settled']:,}",
-        "cards": _cards(figures),
-        "quality": _quality(figures),
-        "over_time": _over_time(figures),
-        "chances": _chances(kinds, strategies),
-        "legend": "".join(f'<li class="{escape(name)}"><i></i>{_named(name)}</li>' for name in strategies),
-        "panels": "".join(_panel(kind, one, figures["window"]) for kind, one in kinds.items()),
-        "by_kind": _by_kind(kinds),
+        "halfway": f"{drift['at']:,}" if drift else "—",
+        "hit": f"“{drift['album']}” by {drift['artist']}" if drift else "a new album",
+        "strategies": str(len(figures["groups"]["topical"]["chance"])),
         "rows": f"{memory['rows']:,}",
         "pairs": f"{memory['pairs']:,}",
         "queries": f"{memory['queries']:,}",
-        "known": "".join(map(_known, memory["known"])),
-        "explored_first": _percent(explored[0]),
-        "explored_last": _percent(explored[-1]),
-        "explored": _explored(figures),
+        "remembered": say.memory(figures),
     }
+    made = {
+        "verdict_class": verdict.tone,
+        "cards": _cards(figures),
+        "quality_chart": _quality(figures),
+        "minus": "".join(_minus(figures, rival) for rival in RIVALS if rival in figures["minus"]),
+        "over_time": _over_time(figures),
+        "places": _places(figures),
+        "chances": _chances(figures),
+        "panels": LEGEND + f'<div class="panels">{"".join(_panel(figures, name) for name in figures["groups"]["topical"]["chance"])}</div>',
+        "kinds": _by_kind(figures),
+        "known": "".join(map(_known, memory["known"])),
+        "exploration": _exploration(figures),
+        "finds": _finds(figures["tried"]["examples"]),
+        "curve": _curve(figures),
+    }
+    values = made | {f"say_{name}": text for name, text in sentences.items()} | {name: escape(text) for name, text in plain.items()}
     return Template(files("evaluation").joinpath("demo_report.html").read_text("utf-8")).substitute(values)
 
 
 def _named(name: str) -> str:
-    """The plain name of a strategy or contender, with the technical one."""
-    return f"{escape(NAMES.get(name, name))} ({escape(name)})" if name in NAMES else escape(name)
-
-
-def _percent(share: float | None) -> str:
-    return "—" if share is None else f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+    """The plain name of a strategy or contender, with the technical one below."""
+    return f"{escape(named(name))}<small>{escape(name)}</small>" if named(name) != name else escape(name)
 
 
 def _quality_of(value: float | None) -> str:
     return "—" if value is None else f"{value:.3f}"
 
 
-def _verdict(figures: Mapping[str, Any]) -> tuple[str, str, str]:
-    ahead, learned, settled = figures["ahead"], figures["quality"][LEARNED], figures["settled"]
-    between = f"{signed(ahead['mean'])} (between {signed(ahead['low'])} and {signed(ahead['high'])}, last {settled:,} searches)"
-    came = f"Its page quality went from {learned[0]:.2f} to {learned[-1]:.2f}."
-    if ahead["low"] > 0:
-        return "AHEAD", "ahead", f"Forage's pages are better than a fixed mix of all strategies: {between}. {came}"
-    if ahead["high"] < 0:
-        return "BEHIND", "behind", f"Forage's pages are not as good as a fixed mix of all strategies: {between}. {came}"
-    return "NOT YET", "not-yet", f"Forage's pages and a fixed mix of all strategies cannot be told apart: {between}. {came}"
+def _mark(figures: Figures) -> Mark | None:
+    drift = figures["drift"]
+    return Mark(drift["window"], "drift") if drift and 0 < drift["window"] < len(figures["asked"]) else None
 
 
-def _cards(figures: Mapping[str, Any]) -> str:
-    learned, top3, asked = figures["quality"][LEARNED], figures["top3"][LEARNED], figures["asked"]
+def _frames(figures: Figures, heights: tuple[int, int], *, panel: bool = False, **of: Any) -> dict[str, Frame]:
+    """The wide and the narrow frame of one chart."""
+    widths = (PANEL, NARROW_PANEL) if panel else (WIDE, NARROW)
+    made = [
+        Frame(width, height, per_point=figures["window"], mark=_mark(figures), **of) for width, height in zip(widths, heights, strict=True)
+    ]
+    return {"wide": made[0], "narrow": made[1]}
+
+
+def _cards(figures: Figures) -> str:
+    learned, clicks, asked = figures["quality"][LEARNED], figures["clicks"], figures["asked"]
     cards = [
         (f"{learned[0]:.2f} → {learned[-1]:.2f}", "page quality (nDCG@10), first and last"),
-        (f"{top3[0]:.0f} → {top3[-1]:.0f}", "clicks in the top 3 per hundred searches"),
-        (f"{asked[0]:.1f} → {asked[-1]:.1f}", "strategies asked per search; the fixed mix asks 3"),
+        (f"{100 * clicks[0]:.0f} → {100 * clicks[-1]:.0f}", "clicks per hundred searches"),
+        (f"{asked[0]:.1f} → {asked[-1]:.1f}", f"strategies asked per search, of {len(figures['groups']['topical']['chance'])}"),
         (f"{figures['memory']['pairs']:,}", "pairs of query and entity remembered"),
     ]
     return "".join(f'<li class="card"><b>{escape(figure)}</b><span>{escape(what)}</span></li>' for figure, what in cards)
 
 
-def _quality(figures: Mapping[str, Any]) -> str:
+def _quality(figures: Figures) -> str:
     quality = figures["quality"]
-    order = [*(name for name in quality if name not in (LEARNED, RRF)), RRF, LEARNED]  # what matters is drawn last, on top
-    lines = [Line(NAMES.get(name, name), name, quality[name]) for name in order if name in quality]
-    wide, narrow = (Frame(width, height, 1.0, figures["window"]) for width, height in ((920, 340), (334, 280)))
-    told = "; ".join(f"{line.name} from {line.values[0]:.2f} to {line.values[-1]:.2f}" for line in lines)
-    return both_widths("Page quality over time", told, lines, wide=wide, narrow=narrow)
+    lines = [Line(named(name), name, quality[name]) for name in (ALONE, RRF, CONVEX, LEARNED) if name in quality]  # the last is on top
+    told = "; ".join(f"{line.name} from {quality[line.style][0]:.2f} to {quality[line.style][-1]:.2f}" for line in lines)
+    return both_widths("Page quality over time", told, lines, **_frames(figures, (340, 280), top=1.0))
 
 
-def _explored(figures: Mapping[str, Any]) -> str:
-    values, window = figures["explored"], figures["window"]
-    top = next(top for top in (0.2, 0.4, 1.0) if max(values) <= top)
-    wide, narrow = (Frame(width, 140, top, window, percent=True, labelled=False) for width in (920, 334))
-    told = f"Decisions against the odds, from {_percent(values[0])} to {_percent(values[-1])}"
-    return both_widths("Share of decisions against the odds", told, [Line("Against the odds", LEARNED, values)], wide=wide, narrow=narrow)
+def _minus(figures: Figures, rival: str) -> str:
+    minus = figures["minus"][rival]
+    reach = max(abs(value) for of in ("low", "high") for value in minus[of])
+    top = next((top for top in (0.1, 0.2, 0.4) if reach <= top), 1.0)
+    line = Line(f"Forage − {named(rival)}", LEARNED, minus["mean"], minus["low"], minus["high"])
+    told = f"From {signed(minus['mean'][0])} to {signed(minus['mean'][-1])}; above the zero line Forage is better."
+    chart = both_widths(line.name, told, [line], **_frames(figures, (190, 180), panel=True, top=top, low=-top, labelled=False))
+    return f'<div class="card"><h3>{escape(line.name)}</h3>{chart}</div>'
 
 
-def _panel(kind: str, one: Mapping[str, Any], window: int) -> str:
-    lines = [Line(NAMES.get(name, name), name, values) for name, values in one["over_time"].items()]
-    wide, narrow = (Frame(width, 150, 1.0, window, percent=True, labelled=False) for width in (440, 306))
-    told = "; ".join(f"{line.name} from {_percent(one['first'][line.style])} to {_percent(one['chance'][line.style])}" for line in lines)
-    title = KIND_NAMES.get(kind, kind)
-    chart = both_widths(f"Chance of being asked: {title}", told, lines, wide=wide, narrow=narrow)
-    return f'<div class="card"><h3>{escape(title)}</h3>{chart}</div>'
+def _places(figures: Figures) -> str:
+    out = []
+    for name, title in (("album", "The new album, results a page"), ("ready_made", "Playlists, results a topical page")):
+        one = figures["places"][name]
+        lines = [Line("best page", "best", one["best"]), Line("Forage", LEARNED, one["on"])]
+        reach = max((value for line in lines for value in line.values if value is not None), default=1.0)
+        top = next(top for top in (1.0, 2.0, 4.0, 6.0, 10.0) if reach <= top)
+        told = "; ".join(f"{line.name}: {_ends(line.values)}" for line in lines)
+        chart = both_widths(title, told, lines, **_frames(figures, (190, 180), panel=True, top=top))
+        out.append(f'<div class="card"><h3>{escape(title)}</h3>{chart}</div>')
+    return "".join(out)
 
 
-def _chances(kinds: Mapping[str, Any], strategies: Sequence[str]) -> str:
-    head = "".join(f"<th>{escape(NAMES.get(name, name))}<small>{escape(name)}</small></th>" for name in strategies)
+def _ends(values: Values) -> str:
+    known = [value for value in values if value is not None]
+    return f"from {known[0]:.2f} to {known[-1]:.2f}" if known else "not known"
+
+
+def _panel(figures: Figures, name: str) -> str:
+    """One strategy: its chance on topical and on spearfishing queries over time."""
+    lines = [Line(named(group), group, one["over_time"][name]) for group, one in figures["groups"].items()]
+    told = "; ".join(
+        f"{named(group)} from {percent(one['first'][name])} to {percent(one['chance'][name])}" for group, one in figures["groups"].items()
+    )
+    title = f"Chance of being asked: {named(name)}"
+    chart = both_widths(title, told, lines, **_frames(figures, (140, 140), panel=True, top=1.0, percent=True, labelled=False))
+    return f'<div class="card"><h3>{escape(named(name))} <small>{escape(name)}</small></h3>{chart}</div>'
+
+
+def _chances(figures: Figures) -> str:
+    """Strategies down, kinds of queries across, in their two groups."""
+    kinds = figures["kinds"]
+    groups = "".join(f'<th colspan="{len(some)}">{escape(GROUP_NAMES[group])}</th>' for group, some in GROUPS.items())
+    head = "".join(
+        f"<th>{escape(KIND_NAMES.get(kind, kind))}<small>{one['searches']:,} searches</small></th>" for kind, one in kinds.items()
+    )
     rows = []
-    for kind, one in kinds.items():
+    for name in figures["groups"]["topical"]["chance"]:
         cells = []
-        for name in strategies:
-            now, first = one["chance"][name], one["first"][name]
+        for one in kinds.values():
+            now = one["chance"][name]
             tint = sum((now or 0.0) >= edge for edge in TINTS)
-            cells.append(f'<td class="tint t{tint}">{_percent(now)}<small>first {_percent(first)}</small></td>')
-        rows.append(f"<tr><th>{escape(KIND_NAMES.get(kind, kind))}</th>{''.join(cells)}<td>{one['searches']:,}</td></tr>")
-    return f'<table class="tinted"><tr><th>Kind of query</th>{head}<th>Searches</th></tr>{"".join(rows)}</table>'
+            cells.append(f'<td class="tint t{tint}">{percent(now)}<small>first {percent(one["first"].get(name))}</small></td>')
+        rows.append(f"<tr><th>{_named(name)}</th>{''.join(cells)}</tr>")
+    return f'<table class="tinted"><tr><th></th>{groups}</tr><tr><th>Strategy</th>{head}</tr>{"".join(rows)}</table>'
 
 
-def _over_time(figures: Mapping[str, Any]) -> str:
+def _over_time(figures: Figures) -> str:
     quality, top3, window = figures["quality"], figures["top3"], figures["window"]
-    head = ["Until search", *(NAMES.get(name, name) for name in quality), "Top-3 clicks, Forage", "Top-3 clicks, mix"]
+    shown = [name for name in (LEARNED, *RIVALS) if name in quality]
+    head = ["Until search", *map(named, shown), "Top-3 clicks", *(f"of the {named(name).lower()}" for name in shown[1:]), "Asked"]
     rows = [
         [
-            f"{(at + 1) * window:,}",
-            *(_quality_of(one[at]) for one in quality.values()),
-            f"{top3[LEARNED][at]:.0f}",
-            f"{top3[RRF][at]:.0f}",
+            f"{(at + 1) * window:,}", *(_quality_of(quality[name][at]) for name in shown), *(f"{top3[name][at]:.0f}" for name in shown),
+            f"{figures['asked'][at]:.1f}",
         ]
         for at in range(len(quality[LEARNED]))
-    ]
+    ]  # fmt: skip
     return _table(head, rows)
 
 
-def _by_kind(kinds: Mapping[str, Any]) -> str:
-    def behind(kind: str) -> float:
-        quality = kinds[kind]["quality"]
-        return 0.0 if quality[LEARNED] is None else quality[LEARNED] - quality[RRF]
-
-    names = list(next(iter(kinds.values()))["quality"])
-    head = "".join(f"<th>{escape(NAMES.get(name, name))}<small>{escape(name)}</small></th>" for name in names)
-    rows = []
-    for kind in sorted(kinds, key=behind):
-        quality = kinds[kind]["quality"]
-        best = max((value for value in quality.values() if value is not None), default=None)
-        best_mark = ' class="best"' if best is not None else ""
-        cells = "".join(f"<td{best_mark if quality[name] == best else ''}>{_quality_of(quality[name])}</td>" for name in names)
-        rows.append(f"<tr><th>{escape(KIND_NAMES.get(kind, kind))}</th><td>{signed(behind(kind))}</td>{cells}</tr>")
-    return f'<table class="compact"><tr><th>Kind of query</th><th>Forage − mix</th>{head}</tr>{"".join(rows)}</table>'
+def _by_kind(figures: Figures) -> str:
+    """Every contender on every kind of query, the worst kind first; down the contenders, so that it fits a narrow screen."""
+    kinds, behind = figures["kinds"], say.behind(figures)
+    order = sorted(behind, key=lambda kind: behind[kind])
+    best = {kind: max(kinds[kind]["quality"].values()) for kind in order}
+    head = "".join(f"<th>{escape(KIND_NAMES.get(kind, kind))}</th>" for kind in order)
+    rows = [f"<tr><th>Forage − better mix</th>{''.join(f'<td>{signed(behind[kind])}</td>' for kind in order)}</tr>"]
+    for name in figures["quality"]:
+        values = [(kinds[kind]["quality"][name], best[kind]) for kind in order]
+        cells = "".join(f"<td{BEST if value == top else ''}>{_quality_of(value)}</td>" for value, top in values)
+        rows.append(f"<tr><th>{_named(name)}</th>{cells}</tr>")
+    return f'<table class="compact"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
 
 
 def _known(one: Mapping[str, Any]) -> str:
-    kind = KIND_NAMES.get(one["kind"], one["kind"]).lower()
+    kind = kind_named(one["kind"])
     title = f"<h3>“{escape(one['query'])}” <small>({escape(kind)}, searched {one['searches']:,} times)</small></h3>"
     if not one["pairs"]:
         return f'<div class="known">{title}<p>Nothing known yet: no entity was chosen by two people.</p></div>'
     rows = "".join(
-        f'<tr><td>{escape(pair["title"])}<span class="type">{escape(pair["type"])}</span></td><td>{pair["shown"]:,}</td>'
-        f"<td>{pair['clicked']:,}</td><td>{pair['expected']:.2f}</td><td><b>{pair['now']:.2f}</b></td><td>{pair['true']:.2f}</td></tr>"
+        f'<tr><td>{escape(pair["title"])}<span class="type">{escape(pair["type"])}, shown {pair["shown"]:,}, '
+        f"clicked {pair['clicked']:,}</span></td><td>{number_line(pair['expected'], pair['now'], pair['true'])}</td>"
+        f"<td>{pair['expected']:.2f}</td><td><b>{pair['now']:.2f}</b></td><td>{pair['true']:.2f}</td></tr>"
         for pair in one["pairs"]
     )
-    head = "".join(f"<th>{name}</th>" for name in ("Best known", "Shown", "Clicked", "Expected", "Now", "True"))
-    return f'<div class="known">{title}<div class="scroll"><table class="compact"><tr>{head}</tr>{rows}</table></div></div>'
+    head = "".join(f"<th>{name}</th>" for name in ("Best known", "0 … 1", "Expected", "Now", "True"))
+    return f'<div class="known">{title}<table class="compact"><tr>{head}</tr>{rows}</table></div>'
+
+
+def _exploration(figures: Figures) -> str:
+    out = []
+    charts = (
+        ("Decisions against the odds", [Line("against the odds", LEARNED, figures["against"])]),
+        ("Tests on the page, share of pages", [
+            Line("exchanged", "spearfishing", figures["swaps"]), Line("test place", "topical", figures["slots"]),
+        ]),
+        ("Clicks on what is known by trying", [Line("thanks to a try", LEARNED, figures["thanks"])]),
+    )  # fmt: skip
+    for title, lines in charts:
+        reach = max(value for line in lines for value in line.values if value is not None)
+        top = next((top for top in (0.1, 0.2, 0.4) if reach <= top), 1.0)
+        told = "; ".join(f"{line.name} from {percent(line.values[0])} to {percent(line.values[-1])}" for line in lines)
+        frames = _frames(figures, (160, 150), panel=True, top=top, percent=True, labelled=len(lines) > 1)
+        out.append(f'<div class="card"><h3>{escape(title)}</h3>{both_widths(title, told, lines, **frames)}</div>')
+    return "".join(out)
+
+
+def _finds(examples: Sequence[Mapping[str, Any]]) -> str:
+    if not examples:
+        return ""
+    rows = [[one["query"], f"{one['title']} ({one['type']})", one["how"], f"{one['clicks']:,}"] for one in examples]
+    return f'<div class="texts">{_table(["Query", "What was found", "How it came to the page", "Clicks"], rows)}</div>'
+
+
+def _curve(figures: Figures) -> str:
+    """The chance of being seen by position: true, where Forage starts, and what it estimates."""
+    curve = figures["examination"]
+    lines = [Line("start", "best", curve["start"]), Line("true", RRF, curve["true"])]
+    lines += [Line("estimate", LEARNED, curve["now"])] if curve["now"] else []
+    told = "; ".join(f"{line.name}: {', '.join(f'{value:.2f}' for value in line.values if value is not None)}" for line in lines)
+    wide, narrow = (Frame(width, height, 1.0, 1, percent=True) for width, height in ((WIDE, 240), (NARROW, 220)))
+    return both_widths("Chance of being seen by position", told, lines, wide=wide, narrow=narrow)
 
 
 def _table(head: Row, rows: Sequence[Row]) -> str:

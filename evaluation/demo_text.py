@@ -3,73 +3,63 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.contenders import LEARNED, RRF
+from evaluation import demo_sentences as say
+from evaluation.contenders import LEARNED
+from evaluation.demo_words import KIND_NAMES, RIVALS, named
 from evaluation.reports import grid
 
-ROWS = 10  # of the table over time
+WIDTH = 80  # columns of the sentences; the tables are as narrow
 
 
 def text(figures: Mapping[str, Any]) -> str:
     """Text of the dict that `demo_figures.summary` makes."""
-    parts = [verdict(figures), _asked(figures), _over_time(figures), _by_kind(figures), _memory(figures["memory"])]
+    verdict = say.verdict(figures)
+    parts = [
+        _folded(f"{verdict.word}: {verdict.sentence}"),
+        _folded(say.quality(figures)),
+        _folded(f"{say.drifted(figures)} {say.album(figures)} {say.ready_made(figures)}"),
+        f"{_folded(f'{say.asked(figures)} {say.moved(figures)}')}\n\n{_asked(figures)}",
+        f"{_folded(say.by_kind(figures))}\n\n{_by_kind(figures)}",
+        f"{_folded(say.tried(figures))}\n{_folded(say.exploring(figures))}",
+        _memory(figures),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-def verdict(figures: Mapping[str, Any]) -> str:
-    """One sentence: ahead of the fixed mix, behind it, or not to be told apart; then how far it came from where it began."""
-    ahead, learned = figures["ahead"], figures["quality"][LEARNED]
-    word = "AHEAD of" if ahead["low"] > 0 else "BEHIND" if ahead["high"] < 0 else "NOT YET AHEAD of"
-    return (
-        f"{word} the fixed mix: page quality {signed(ahead['mean'])} ({signed(ahead['low'])} to {signed(ahead['high'])}) "
-        f"over the last {figures['settled']:,} searches. It went from {learned[0]:.2f} to {learned[-1]:.2f}."
-    )
-
-
-def signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+def _folded(sentence: str) -> str:
+    """Lines of at most WIDTH columns, broken at blanks."""
+    out = [""]
+    for word in sentence.strip().split(" "):  # not at the narrow blank of a percentage
+        if out[-1] and len(out[-1]) + 1 + len(word) > WIDTH:
+            out.append("")
+        out[-1] += f" {word}" if out[-1] else word
+    return "\n".join(out)
 
 
 def _asked(figures: Mapping[str, Any]) -> str:
     kinds = figures["kinds"]
-    strategies = list(next(iter(kinds.values()))["chance"])
-    rows = [
-        [
-            kind,
-            str(one["searches"]),
-            *(f"{_percent(one['first'][name])} -> {_percent(one['chance'][name])}" for name in strategies),
-        ]
-        for kind, one in kinds.items()
-    ]
-    head = f"Which strategies are asked for which kind of query: chance in the first {figures['window']:,} searches -> in the last "
-    return f"{head}{figures['settled']:,}\n{grid([['kind of query', 'searches', *strategies], *rows])}"
-
-
-def _over_time(figures: Mapping[str, Any]) -> str:
-    quality, top3, window = figures["quality"], figures["top3"], figures["window"]
-    points = len(quality[LEARNED])
-    chosen = sorted({round(at * (points - 1) / max(1, min(ROWS, points) - 1)) for at in range(min(ROWS, points))})
-    head = ["searches", *quality, "top-3 clicks", "of the mix", "asked", "against odds"]
-    rows = [
-        [
-            f"{at * window + 1:,}-{(at + 1) * window:,}", *(f"{one[at]:.3f}" for one in quality.values()), f"{top3[LEARNED][at]:.0f}",
-            f"{top3[RRF][at]:.0f}", f"{figures['asked'][at]:.2f}", _percent(figures["explored"][at]),
-        ]
-        for at in chosen
-    ]  # fmt: skip
-    title = "Quality over time: nDCG@10 of the page, 1 is the best page there is; then clicks in the top 3 per hundred searches"
-    return f"{title}\n{grid([head, *rows])}"
+    rows = [[named(name), *(say.percent(one["chance"][name]) for one in kinds.values())] for name in figures["groups"]["topical"]["chance"]]
+    head = f"Chance of being asked, last {figures['settled']:,} searches: three topical kinds of query, then three spearfishing"
+    return f"{_folded(head)}\n{grid([['strategy', *(KIND_NAMES.get(kind, kind) for kind in kinds)], *rows])}"
 
 
 def _by_kind(figures: Mapping[str, Any]) -> str:
+    kinds = figures["kinds"]
     rows = [
-        [kind, *("-" if value is None else f"{value:.3f}" for value in one["quality"].values())] for kind, one in figures["kinds"].items()
+        [named(name), *("—" if one["quality"][name] is None else f"{one['quality'][name]:.3f}" for one in kinds.values())]
+        for name in dict.fromkeys((LEARNED, *RIVALS, *figures["quality"]))
+        if name in figures["quality"]
     ]
-    title = f"Quality by kind of query, last {figures['settled']:,} searches"
-    return f"{title}\n{grid([['kind of query', *figures['quality']], *rows])}"
+    head = f"Page quality (nDCG@10; 1 is the best page there is), last {figures['settled']:,} searches"
+    return f"{head}\n{grid([['contender', *(KIND_NAMES.get(kind, kind) for kind in kinds)], *rows])}"
 
 
-def _memory(memory: Mapping[str, Any]) -> str:
-    lines = [f"Memory: {memory['rows']:,} rows, {memory['pairs']:,} pairs of a query and an entity, {memory['queries']:,} queries"]
+def _memory(figures: Mapping[str, Any]) -> str:
+    memory = figures["memory"]
+    lines = [
+        f"Memory: {memory['rows']:,} rows, {memory['pairs']:,} pairs of a query and an entity, {memory['queries']:,} queries",
+        _folded(say.memory(figures)),
+    ]
     head = ["best known", "shown", "clicked", "expected", "now", "true"]
     for one in memory["known"]:
         rows = [
@@ -79,7 +69,3 @@ def _memory(memory: Mapping[str, Any]) -> str:
         lines += ["", f"'{one['query']}' ({one['kind']}, searched {one['searches']} times)"]
         lines.append(grid([head, *rows]) if rows else "nothing known yet: no entity was chosen by two people")
     return "\n".join(lines)
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.0f} %"

@@ -1,27 +1,39 @@
 """The demo: the whole embedded loop learns from people whose wishes are known, then says what it learned."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from evaluation.contenders import LEARNED, MEMORY_FIRST, RRF, Contender, contenders
-from evaluation.demo_figures import Figures, Watched, summary, watch, window_of
+from evaluation.contenders import LEARNED, RRF
+from evaluation.demo_figures import Figures, Watched, summary, watch
 from evaluation.demo_report import page as report_page
-from evaluation.people.catalogue import MusicCatalogue, catalogue
-from evaluation.people.listeners import Listener, Need, People, clicks, people
-from learners.definition import DEFAULT_DEPTH
-from ops.wiring import STRATEGIES, EmbeddedLoop, definition
-from schemas.candidates import Request
+from evaluation.demo_tried import Tried
+from evaluation.demo_words import CONVEX
+from evaluation.people.catalogue import TODAY, catalogue
+from evaluation.people.drift import READY_MADE, Drift, drift
+from evaluation.people.listeners import Listener, People, clicks, people
+from evaluation.people.needs import Need
+from evaluation.tuning import MixTuner
+from learners.definition import DEFAULT_DEPTH, THETA
+from memory_index.reader import MemoryReader
+from ops.wiring import EmbeddedLoop, definition, retrievers_of
+from retrievers.base import Retriever
+from retrievers.catalog import Catalog
+from retrievers.fusion import convex, rrf
+from schemas.candidates import Candidate, Request
 from schemas.errors import InvalidSetting
 from schemas.events import ACTION_KINDS, Action
 from schemas.ids import query_class, query_key
 from schemas.rows import POSITION_BINS
 
-START = 1_767_225_600_000  # 2026-01-01, in ms: the time of the demo is made up, like its people
-EVERY = 20_000  # ms from one search to the next
+# Every strategy that needs neither an encoder nor a network; those that are not built in yet are left out.
+STRATEGIES = ("lexical", "lexical_title", "trigrams", "memory", "neighbours", "popular", "xmr", "fresh")
+FROM_FEEDBACK = frozenset({"memory", "neighbours", "xmr"})  # of no use to a fixed mix that is tuned before anything was learned
+EVERY = 900_000  # ms from one search to the next: 4,000 searches are six weeks
+TUNED_ON = 300  # searches whose people were asked what they want, to find the best weights of the tuned mix
 SHOWN, BEST = len(POSITION_BINS), 3  # best known entities told of a query
 CLICK = SHOWN + ACTION_KINDS.index("click")
 
@@ -34,80 +46,107 @@ class DemoResult:
     page: Path
 
 
-def run(*, seed: int, searches: int, out: Path, progress: Callable[[str], None]) -> DemoResult:
-    """Run the demo and write `demo.html` into the folder `out`. `progress` gets lines of text. Same seed, same page, byte for byte."""
+class Audience:
+    """Who watches a run. This one looks away."""
+
+    def begins(self, about: Mapping[str, Any], *, searches: int, drift_at: int, strategies: Sequence[str]) -> None:
+        """The world is made."""
+
+    def saw(self, watched: Sequence[Watched]) -> None:
+        """One more search is done; all up to now."""
+
+    def ends(self) -> None:
+        """No more searches come, or the run broke off."""
+
+
+def run(*, seed: int, searches: int, out: Path, audience: Audience) -> DemoResult:
+    """Run the demo and write `demo.html` into the folder `out`. Same seed, same page, byte for byte."""
     if searches < 1:
         raise InvalidSetting(f"searches is {searches}; use at least 1, and some thousands to see it learn")
     music = catalogue(seed)
-    crowd = people(music, seed)
-    progress(
-        f"A music catalogue of {len(music.entities)} entities and {len(crowd.listeners)} people, made from seed {seed}; "
-        f"{searches:,} searches, each learned from before the next."
-    )
-    loop = EmbeddedLoop(
-        music.entities, definition(STRATEGIES, min_clients=1), clock=lambda: 0.0
-    )  # no real time in the log: two runs are equal
+    change = drift(music, seed)
+    crowd = people(change, seed)
+    # No real time in the log: two runs are equal.
+    loop = EmbeddedLoop(music.entities, definition(STRATEGIES), clock=lambda: 0.0, retrievers=retrievers)
     try:
-        session = _Session(loop, crowd, seed)
-        watched = list(_told(session.searches(searches), searches, progress))
+        session = _Session(loop, crowd, change, seed=seed, drift_at=searches // 2)
+        about = _about(seed, crowd, change) | {"weights": session.weights}
+        audience.begins(about, searches=searches, drift_at=session.drift_at, strategies=session.strategies)
+        watched: list[Watched] = []
+        for one in session.searches(searches):
+            watched.append(one)
+            audience.saw(watched)
         memory = remembered(loop, crowd, session.searched)
+        tried = session.tried.told(dict(loop.catalog))
     finally:
+        audience.ends()
         loop.close()
-    figures = summary(watched, about=_about(seed, music, crowd), memory=memory)
+    drifted = {"at": session.drift_at, "album": about["album"], "artist": about["artist"]} if session.drift_at else None
+    figures = summary(watched, about=about, drift=drifted, tried=tried, examination=_examination(crowd), memory=memory)
     out.mkdir(parents=True, exist_ok=True)
     page = out / "demo.html"
     page.write_text(report_page(figures), encoding="utf-8")
     return DemoResult(figures, page)
 
 
-def _about(seed: int, music: MusicCatalogue, crowd: People) -> Figures:
-    types = Counter(entity.entity_type for entity in music.entities)
-    queries = {kind: len(needs) for kind, needs in crowd.needs.items()}
-    return {"seed": seed, "people": len(crowd.listeners), "catalogue": dict(sorted(types.items())), "queries": queries}
+def retrievers(catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever]:
+    """The strategies of the demo, as far as this version has them."""
+    built = retrievers_of(catalog, reader)
+    return {name: built[name] for name in STRATEGIES if name in built}
 
 
-def _told(watched: Iterator[Watched], total: int, progress: Callable[[str], None]) -> Iterator[Watched]:
-    """The same searches; a line about each window on the way."""
-    window: list[Watched] = []
-    for done, one in enumerate(watched, 1):
-        window.append(one)
-        if len(window) == window_of(total) or done == total:
-            learned, fixed = (sum(seen.quality[name] for seen in window) / len(window) for name in (LEARNED, RRF))
-            asked = sum(seen.asked for seen in window) / len(window)
-            progress(f"{done:>7,} searches   page quality {learned:.3f}   fixed mix {fixed:.3f}   {asked:.2f} strategies a search")
-            window = []
-        yield one
+def _about(seed: int, crowd: People, change: Drift) -> Figures:
+    works, album = change.before.works.values(), change.released[0]
+    return {
+        "seed": seed,
+        "people": len(crowd.listeners),
+        "catalogue": dict(sorted(Counter(work.type for work in works).items())),
+        "queries": {kind: len(needs) for kind, needs in crowd.needs[0].items()},
+        "album": album.title,
+        "artist": change.after.works[album.related[0].entity_id].title,
+    }
 
 
 class _Session:
     """People searching one loop, one after the other."""
 
-    def __init__(self, loop: EmbeddedLoop, crowd: People, seed: int) -> None:
-        self._loop, self._crowd, self._seed = loop, crowd, seed
-        self._rivals: list[Contender] = [
-            one for one in contenders(STRATEGIES) if one.order is not None and one.name != MEMORY_FIRST
-        ]  # fmt: skip
+    def __init__(self, loop: EmbeddedLoop, crowd: People, change: Drift, *, seed: int, drift_at: int) -> None:
+        self._loop, self._crowd, self._change, self._seed = loop, crowd, change, seed
+        self.drift_at = drift_at
+        self.strategies = list(loop.view.retrievers)
+        self.weights = _tuned(loop, crowd, seed)
         self.searched: Counter[str] = Counter()
+        self.tried = Tried()
+        self._album = frozenset(entity.entity_id for entity in change.released)
+        self._ready_made = frozenset(work.entity_id for work in change.before.works.values() if work.type in READY_MADE)
 
     def searches(self, count: int) -> Iterator[Watched]:
         rng = Random(f"searches {self._seed}")
         for number in range(count):
-            listener, need = self._crowd.search(rng)
+            now, era = TODAY + number * EVERY, int(number >= self.drift_at)
+            if number == self.drift_at:
+                self._loop.put(entity.model_copy(update={"created_at": now}) for entity in self._change.released)
+            listener, need = self._crowd.search(rng, era)
             self.searched[need.query] += 1
             yield self._search(number, listener, need)
 
     def _search(self, number: int, listener: Listener, need: Need) -> Watched:
-        """Answer, judge every contender on the same state, let the person click, learn."""
-        request = request_of(f"search-{number:06}", START + number * EVERY, need.query, client_id=listener.client_id)
-        shown = self._loop.search(request)
-        assert shown.impression.decision is not None, "the loop's policy decides every search"
+        """Answer, let the person click, judge every contender on the state before that, learn."""
+        request = request_of(f"search-{number:06}", TODAY + number * EVERY, need.query, client_id=listener.client_id)
+        answer = self._loop.search(request)
+        shown, decision = answer.impression.results, answer.impression.decision
+        assert decision is not None, "the loop's policy decides every search"
         relevance = self._crowd.relevance(listener, need)
-        page = [result.entity_id for result in shown.impression.results]
-        lists = {name: retriever.retrieve(request, DEFAULT_DEPTH) for name, retriever in self._loop.view.retrievers.items()}
-        pages: dict[str, Sequence[str]] = {LEARNED: page}
-        pages |= {one.name: one.order({name: lists[name] for name in one.asks}) for one in self._rivals if one.order}
-        watched = watch(need.kind, pages, relevance, listener, shown.impression.decision)
-        for position, entity in clicks(page, relevance, patience=listener.patience, rng=Random(f"clicks {self._seed} {number}")):
+        page = [result.entity_id for result in shown]
+        pages = {LEARNED: page} | self._rivals(request, answer.lists)
+        self.tried.shown(request.query_key, shown, decision)
+        chosen = clicks(page, relevance, patience=listener.patience, rng=Random(f"clicks {self._seed} {number}"))
+        thanks = sum(self.tried.clicked(request.query_key, entity) for _, entity in chosen)
+        watched = watch(
+            need.kind, pages, relevance, listener, by=decision, results=shown, clicks=len(chosen), thanks=thanks, album=self._album,
+            ready_made=self._ready_made,
+        )  # fmt: skip
+        for position, entity in chosen:
             ts = request.ts + 1_000 * position
             action = Action(
                 action_id=f"{request.search_id}-{position}", search_id=request.search_id, ts=ts, kind="click", entity_id=entity,
@@ -117,11 +156,34 @@ class _Session:
         self._loop.step()
         return watched
 
+    def _rivals(self, request: Request, have: Mapping[str, Sequence[Candidate]]) -> dict[str, list[str]]:
+        """The pages of the fixed mixes and of every strategy alone, on the state that Forage's pages made."""
+        lists = {
+            name: have[name][:DEFAULT_DEPTH] if len(have.get(name, ())) >= DEFAULT_DEPTH else retriever.retrieve(request, DEFAULT_DEPTH)
+            for name, retriever in self._loop.view.retrievers.items()
+        }
+        mixed = {RRF: rrf(lists), CONVEX: convex({name: lists[name] for name in self.weights}, self.weights)}
+        return {name: [one.entity_id for one in found] for name, found in (mixed | lists).items()}
+
+
+def _tuned(loop: EmbeddedLoop, crowd: People, seed: int) -> dict[str, float]:
+    """The best weights of a fixed mix for what people want at the start: nobody could know them so well outside a demo."""
+    rng = Random(f"tuning {seed}")
+    asked = [crowd.search(rng, 0) for _ in range(TUNED_ON)]
+    names = [name for name in loop.view.retrievers if name not in FROM_FEEDBACK]
+    requests = [request_of("tuning", TODAY, need.query) for _, need in asked]
+    lists = [{name: loop.view.retrievers[name].retrieve(request, DEFAULT_DEPTH) for name in names} for request in requests]
+    return MixTuner(names, lists, [crowd.relevance(*one) for one in asked]).best(range(TUNED_ON))
+
 
 def request_of(search_id: str, ts: int, query: str, *, client_id: str | None = None) -> Request:
     """The first page of a query."""
     key = query_key(query)
     return Request(search_id, ts, query, key, query_class(key), client_id=client_id)
+
+
+def _examination(crowd: People) -> Figures:
+    return {"true": [crowd.examined(position) for position in range(1, 11)], "start": list(THETA[:-1]), "now": None}
 
 
 def remembered(loop: EmbeddedLoop, crowd: People, searched: Counter[str]) -> Figures:
@@ -131,15 +193,15 @@ def remembered(loop: EmbeddedLoop, crowd: People, searched: Counter[str]) -> Fig
         have = counts.setdefault((query, entity), [0] * len(row))
         counts[query, entity] = [one + two for one, two in zip(have, row, strict=True)]
     known = []
-    for kind in ("artist", "mood", "mistake"):
-        need = max(crowd.needs[kind], key=lambda need: (searched[need.query], need.query))
+    for kind in ("mood", "artist", "mistake"):
+        need = max(crowd.needs[1][kind], key=lambda need: (searched[need.query], need.query))
         known.append({"query": need.query, "kind": kind, "searches": searched[need.query], "pairs": _best(loop, crowd, need, counts)})
     return {"rows": loop.reader.rows(), "pairs": len(counts), "queries": len({query for query, _ in counts}), "known": known}
 
 
 def _best(loop: EmbeddedLoop, crowd: People, need: Need, counts: dict[tuple[str, str], list[int]]) -> list[dict[str, Any]]:
     """The best known entities of a query as the page would score them: by text alone, with what happened, and the truth."""
-    request = request_of("after", START, need.query)
+    request = request_of("after", TODAY, need.query)
     lists = {name: one.retrieve(request, DEFAULT_DEPTH) for name, one in loop.view.retrievers.items()}
     told = {entity for entity, _ in lists["memory"]}
     ranked = [one for one in loop.view.policy.rank(request, lists, memory=loop.view.memory) if one.entity_id in told]

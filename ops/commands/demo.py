@@ -1,5 +1,6 @@
 """`forage demo`: the whole loop in one process, learning in front of one's eyes."""
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -18,13 +19,15 @@ def demo(
 ) -> None:
     """Watch it learn, in one process.
 
-    A made-up music catalogue, people who search it, and what was learned from them. Needs no Kafka and no data.
+    A made-up music catalogue, people who search it and halfway want other things, and what was learned from them. Needs no Kafka and no
+    data. On a terminal a dashboard shows the state; elsewhere a line now and then. At the end a page is written.
     """
     from evaluation.demo_text import text
     from ops.demo import run
+    from ops.demo_terminal import audience
 
     folder = out if out is not None else here().data / "demo"
-    result = run(seed=seed, searches=searches, out=folder, progress=lambda line: typer.echo(line, err=True))
+    result = run(seed=seed, searches=searches, out=folder, audience=audience(sys.stderr))
     if json:
         show(result.figures)
     else:

@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
-from evaluation.charts import LABEL, LEFT, Frame, Line, both_widths, line_chart
+from evaluation.charts import LABEL, LEFT, Frame, Line, Mark, both_widths, line_chart, number_line
 
 FRAME = Frame(width=348, height=232, top=1.0, per_point=100)  # plot: x from 44 to 244, y from 8 (1.0) to 208 (0.0)
 
@@ -57,3 +57,30 @@ def test_chart_tells_what_it_shows_and_escapes_it():
 def test_each_width_is_a_drawing_of_its_own():
     text = both_widths("t", "d", [Line("a", "x", [0.5])], wide=Frame(900, 300, 1.0, 100), narrow=Frame(330, 280, 1.0, 100))
     assert re.findall(r'class="(wide|narrow)"><svg viewBox="0 0 (\d+) ', text) == [("wide", "900"), ("narrow", "330")]
+
+
+def test_a_mark_stands_between_its_points_and_makes_room_for_its_word():
+    root = drawn(Line("a", "x", [0.5, 0.5, 1.0, 1.0]), frame=Frame(348, 232, 1.0, 100, mark=Mark(2, "<drift>")))
+    rule = root.find("line[@class='mark']")
+    assert (rule.get("x1"), rule.get("x2")) == ("144.0", "144.0")  # the end of the second of four windows
+    assert "<drift>" in [one.text for one in root.iter("text")]
+    assert root.find("path").get("d").endswith("L244.0 26.0")
+
+
+def test_an_axis_may_go_below_zero():
+    root = drawn(Line("a", "x", [-0.1, 0.0, 0.1]), frame=Frame(348, 232, 0.1, 100, low=-0.1))
+    assert [point.split(" ")[1] for point in re.split("[ML]", root.find("path").get("d"))[1:]] == ["208.0", "108.0", "8.0"]
+    assert [one.text for one in root.iter("text")][:5] == ["−0.10", "−0.05", "0", "+0.05", "+0.10"]
+    assert root.find("line[@class='grid zero']").get("y1") == "108.0"
+
+
+def test_a_band_goes_there_above_and_back_below_and_stops_at_gaps():
+    line = Line("a", "x", [0.5, None, 0.5, 0.5], low=[0.0, None, 0.0, 0.5], high=[1.0, None, 1.0, 1.0])
+    assert drawn(line).find("path[@class='band x']").get("d") == ("M94.0 8.0L94.0 208.0ZM194.0 8.0L244.0 8.0L244.0 108.0L194.0 208.0Z")
+
+
+def test_a_number_line_says_its_numbers_and_keeps_inside():
+    root = ET.fromstring(number_line(0.0, 1.7, 0.5))
+    assert root.find("title").text == "expected 0.00, now 1.70, true 0.50"
+    assert [one.get("cx") for one in root.findall("circle")] == ["6.0", "126.0"]
+    assert root.find("line[@class='truth']").get("x1") == "66.0"

@@ -5,9 +5,11 @@ from random import Random
 
 import pytest
 
-from evaluation.people.catalogue import FAME, catalogue
-from evaluation.people.listeners import KINDS, NEEDS, OTHER_GENRE, POSITION_BIAS, Listener, Need, click_rate, clicks, mistyped, people
-from evaluation.people.names import MOODS
+from evaluation.people.catalogue import DAY, FAME, SURE, TODAY, TYPES, catalogue
+from evaluation.people.drift import ALBUM, NEW_SONGS, drift
+from evaluation.people.listeners import OTHER_GENRE, POSITION_BIAS, Listener, click_rate, clicks, people
+from evaluation.people.names import GENRE_WORDS, GENRES, MOODS, TOPICS
+from evaluation.people.needs import GROUPS, KINDS, NEEDS, Need, mistyped
 from retrievers.text import tokens
 
 
@@ -17,65 +19,124 @@ def music():
 
 
 @pytest.fixture(scope="module")
-def crowd(music):
-    return people(music, 7)
+def change(music):
+    return drift(music, 7)
 
 
-def test_a_seed_gives_one_world_and_another_seed_another(music, crowd):
+@pytest.fixture(scope="module")
+def crowd(change):
+    return people(change, 7)
+
+
+def test_a_seed_gives_one_world_and_another_seed_another(music, change, crowd):
     assert catalogue(7).entities == music.entities
-    assert people(catalogue(7), 7) == crowd
+    assert drift(catalogue(7), 7) == change
+    assert people(drift(catalogue(7), 7), 7) == crowd
     assert catalogue(8).entities != music.entities
-    assert people(music, 8).needs != crowd.needs
+    assert people(change, 8).needs != crowd.needs
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_catalogue_has_its_parts_and_names_that_tell_works_apart(seed):
     made = catalogue(seed)
-    assert Counter(one.entity_type for one in made.entities) == {"song": 240, "artist": 60, "album": 60, "playlist": 40}
-    assert len({one.entity_id for one in made.entities}) == 400
-    for kind in ("song", "artist", "album"):
+    counts = Counter(one.entity_type for one in made.entities)
+    assert set(counts) == set(TYPES)
+    assert 750 < len(made.entities) < 850
+    assert len({one.entity_id for one in made.entities}) == len(made.entities)
+    for kind in ("artist", "station", "podcast"):
         titles = [work.title for work in made.of(kind)]
         assert len(set(titles)) == len(titles)
-        assert all(title[0].isupper() and " " in title for title in titles)
+    songs = [work.title for work in made.of("song")]
+    assert 0.9 < len(set(songs)) / len(songs) < 1.0  # a few bear the title of another
+    assert all(one.title[0].isupper() and "{" not in one.title for one in made.entities)
 
 
-def test_links_lead_to_artists_and_fame_falls_as_it_says(music):
+def test_links_lead_somewhere_and_fame_falls_as_it_says(music):
     artists = music.of("artist")
     assert [artist.fame for artist in artists[:2]] == [1.0, 2**-FAME]
+    kinds = {"by": {"artist"}, "on": {"album"}, "plays": {"song", "artist"}}
     for entity in music.entities:
-        assert all(music.works[link.entity_id].type == "artist" for link in entity.related)
-        assert len(entity.related) == (entity.entity_type in ("song", "album"))
+        assert all(music.works[link.entity_id].type in kinds[link.type] for link in entity.related)
+        assert sum(link.type == "by" for link in entity.related) == (entity.entity_type in ("song", "album"))
     songs = [work for work in music.of("song") if work.artist == artists[1].entity_id]
-    assert [song.fame for song in songs] == pytest.approx([2**-FAME * place**-FAME for place in (1, 2, 3, 4)])
+    assert [song.fame for song in songs[:3]] == pytest.approx([2**-FAME * place**-FAME for place in (1, 2, 3)])
 
 
-def test_catalogue_knows_about_half_the_moods_and_none_of_the_other_words(music):
-    songs = [one for one in music.entities if one.entity_type == "song"]
-    true = sum(len(music.works[one.entity_id].moods) for one in songs)
-    tagged = sum(len(one.attributes["mood"]) for one in songs)
-    assert 0.4 < tagged / true < 0.6  # about 420 coins: 0.1 is four standard deviations
+def test_what_the_catalogue_says_of_a_work_is_off_as_it_says(music):
+    for entity in music.entities:
+        work = music.works[entity.entity_id]
+        assert 1 / 3.01 < entity.popularity / (1_000 * work.fame) < 3.01
+        assert entity.created_at == TODAY - DAY * work.age
+        for name, weights in (("topic" if work.type == "podcast" else "genre", work.genres), ("mood", work.moods)):
+            said = {tag.value: tag for tag in entity.attributes.get(name, [])}
+            assert said.keys() <= weights.keys()
+            assert {value for value, weight in weights.items() if weight >= SURE} <= said.keys()
+            assert all(tag.confidence == 1.0 or abs(tag.confidence - weights[value]) < 0.21 for value, tag in said.items())
+    weak = [(e, value) for e in music.entities for value, weight in music.works[e.entity_id].moods.items() if weight < SURE]
+    told = sum(any(tag.value == value for tag in entity.attributes.get("mood", [])) for entity, value in weak)
+    assert 0.42 < told / len(weak) < 0.58  # about 700 coins: 0.08 is four standard deviations
+
+
+def test_catalogue_knows_the_moods_and_none_of_the_other_words_for_them(music):
     told = {word for one in music.entities for word in tokens(f"{one.title} {one.text}")}
     told |= {str(value.value) for one in music.entities for values in one.attributes.values() for value in values}
-    assert not {"relaxing", "workout", "heartbreak", "cheerful"} & told
+    assert not {"relaxing", "workout", "heartbreak", "cheerful", "techno", "rap", "soccer"} & told
     assert set(MOODS) <= told
 
 
-def test_needs_are_as_many_as_they_say_and_typed_differently(crowd):
-    assert {kind: len(needs) for kind, needs in crowd.needs.items()} == NEEDS
-    queries = [need.query for needs in crowd.needs.values() for need in needs]
+def test_every_kind_of_query_is_in_one_group():
+    assert sorted(kind for kinds in GROUPS.values() for kind in kinds) == sorted(KINDS)
+    assert sum(KINDS.values()) == pytest.approx(1.0)
+    assert list(GENRE_WORDS) == list(GENRES)
+
+
+@pytest.mark.parametrize("era", [0, 1])
+def test_needs_are_as_many_as_they_say_and_typed_differently(music, change, crowd, era):
+    needs = crowd.needs[era]
+    assert {kind: len(some) for kind, some in needs.items()} == NEEDS
+    queries = [need.query for some in needs.values() for need in some]
     assert len(set(queries)) == len(queries)
-    assert all(0.0 < value <= 1.0 for needs in crowd.needs.values() for need in needs for value in need.relevant.values())
-    right = {need.query: need.relevant for kind in ("title", "artist") for need in crowd.needs[kind]}
-    assert all(need.query not in right and need.relevant in right.values() for need in crowd.needs["mistake"])
+    exists = set(music.works) | {entity.entity_id for entity in change.released if era}
+    for need in (one for some in needs.values() for one in some):
+        assert need.relevant.keys() <= exists
+        assert all(0.0 < value <= 1.0 for value in need.relevant.values())
+    right = {need.query for kind in ("title", "artist") for need in needs[kind]}
+    assert all(need.query not in right for need in needs["mistake"])
+
+
+def test_the_drift_brings_an_album_and_takes_playlists_away(change, crowd):
+    assert [entity.entity_type for entity in change.released] == ["album"] + ["song"] * NEW_SONGS
+    assert all(entity.popularity == 0.0 for entity in change.released)  # nobody told the catalogue that it is a hit
+    new = {entity.entity_id for entity in change.released}
+    before, after = ({entity for some in needs.values() for need in some for entity in need.relevant} for needs in crowd.needs)
+    assert not new & before
+    assert ALBUM in after
+    assert any(entity.startswith("playlist") for entity in before)
+    assert not any(entity.startswith("playlist") for entity in after)
+    assert crowd.needs[1]["title"][0].relevant.keys() & new
+    assert all(change.before.favoured[mood] != change.after.favoured[mood] for mood in MOODS)
+
+
+def test_moods_are_searched_with_the_same_words_before_and_after_but_answered_differently(crowd):
+    before, after = ({need.query: need.relevant for need in needs["mood"]} for needs in crowd.needs)
+    assert before.keys() == after.keys()
+    assert sum(before[query] != after[query] for query in before) > len(before) / 2
+    shows = [[need.relevant for need in needs["show"]] for needs in crowd.needs]
+    assert shows[0] == shows[1]
+
+
+def test_topics_are_for_podcasts(music):
+    for work in music.of("podcast"):
+        assert work.genre in TOPICS
 
 
 def test_queries_follow_zipf_within_their_kind_and_kinds_their_shares(crowd):
     rng, n = Random(1), 20_000
-    drawn = [crowd.search(rng)[1] for _ in range(n)]
+    drawn = [crowd.search(rng, 0)[1] for _ in range(n)]
     shares = Counter(need.kind for need in drawn)
     for kind, share in KINDS.items():
         assert shares[kind] / n == pytest.approx(share, abs=0.015)  # above 4 standard deviations
-    artists = crowd.needs["artist"]
+    artists = crowd.needs[0]["artist"]
     typed = Counter(need.query for need in drawn if need.kind == "artist")
     total = sum(1 / rank for rank in range(1, len(artists) + 1))
     for rank in (1, 2, 3, 10):
@@ -107,13 +168,23 @@ def test_a_click_depends_on_its_own_position_alone():
         assert [hit for hit in one if hit[0] == 3] == other
 
 
-def test_taste_halves_what_is_of_another_genre_where_it_has_a_say(music, crowd):
+def test_the_true_curve_is_that_of_all_people_together(crowd):
+    assert crowd.examined(1) == 1.0
+    assert crowd.examined(3) == pytest.approx(3**-0.7)  # everybody reads three
+    patient = sum(one.patience >= 8 for one in crowd.listeners) / len(crowd.listeners)
+    assert crowd.examined(8) == pytest.approx(patient * 8**-0.7)
+
+
+def test_taste_counts_where_the_query_leaves_the_choice(music, crowd):
     song, other = music.of("song")[0], next(work for work in music.of("song") if work.genre != music.of("song")[0].genre)
-    fan = Listener("l", frozenset({song.genre}), 5)
+    fan = Listener("l", {song.genre: 1.0, other.genre: 0.4}, 5)
     open_need = Need("mood", "calm", {song.entity_id: 0.8, other.entity_id: 0.8}, by_taste=True)
-    assert crowd.relevance(fan, open_need) == {song.entity_id: 0.8, other.entity_id: 0.8 * OTHER_GENRE}
-    named = Need("title", "x", open_need.relevant, by_taste=False)
+    assert crowd.relevance(fan, open_need) == pytest.approx({song.entity_id: 0.8, other.entity_id: 0.32})
+    named = Need("title", "x", open_need.relevant)
     assert crowd.relevance(fan, named) == named.relevant
+    for one in crowd.listeners:
+        assert sum(liking == 1.0 for liking in one.taste.values()) == 3
+        assert min(one.taste.values()) >= OTHER_GENRE[0]
 
 
 def test_a_slip_changes_one_word_a_little():
