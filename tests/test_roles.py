@@ -105,7 +105,8 @@ def test_base_role_brings_five_libraries_and_not_the_others():
     assert {"pydantic", "kafka", "numpy", "typer"} <= base
     assert not {"faust", "aiokafka", "duckdb", "pyarrow", "river", "tantivy", "torch", "pytest", "confluent_kafka"} & base
     assert {"faust", "aiokafka", "duckdb", "pyarrow", "river"} <= libraries("worker")
-    assert "tantivy" in libraries("search") - libraries("worker")
+    assert {"tantivy", "hnswlib"} <= libraries("search") - libraries("worker")
+    assert not {"sentence_transformers", "torch"} & libraries("worker", "search"), "encoders are an extra of their own: gigabytes"
 
 
 def test_the_guard_refuses_the_library_of_another_role():
