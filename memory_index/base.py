@@ -66,16 +66,17 @@ class Base:
         start, end = self.starts[query_key]
         return Query().changed({name: Pair(rows) for name, rows in self._pairs(self.order[start:end])})
 
-    def paid(self, kinds: Iterable[int]) -> Iterator[tuple[str, Pair]]:
-        """(entity, pair) of every query with a count in one of the columns `kinds`, holding only rows with such a count or clients."""
+    def paid(self, kinds: Iterable[int]) -> Iterator[tuple[str, str, Pair]]:
+        """(query, entity, pair) where a count is in one of the columns `kinds`, holding only rows with such a count or clients."""
         columns = self.columns
         acted = columns.counts[:, list(kinds)].any(axis=1) | (np.diff(columns.bounds) > 0)
         rows = self.order[acted[self.order]]
         if not len(rows):
             return
         for chunk in np.split(rows, np.flatnonzero(np.diff(columns.query.codes[rows])) + 1):
+            query_key = columns.query.values[columns.query.codes[chunk[0]]]
             for name, held in self._pairs(chunk):
-                yield name, Pair(held)
+                yield query_key, name, Pair(held)
 
     def _pairs(self, rows: NDArray[np.int64]) -> Iterator[tuple[str, dict[RowKey, Held]]]:
         columns, pairs = self.columns, dict[str, dict[RowKey, Held]]()

@@ -18,6 +18,11 @@ _NO_PAIR = Pair({})
 _Change = tuple[str, RowKey, Held]  # entity, row, what it holds now
 
 
+def _may_serve(evidence: Evidence, reading: Reading) -> bool:
+    """Whether a pair is shown to people who had no part in it."""
+    return evidence.reward > 0.0 and evidence.clients >= reading.min_clients
+
+
 class _State:
     """One generation: a base, the queries that have news since (each whole, base rows included), totals."""
 
@@ -26,6 +31,16 @@ class _State:
         self.news: dict[str, Query] = {}
         self.warm: dict[str, Query] = {}
         self.totals = Totals(reading)
+        self.served: dict[str, tuple[str, ...]] = {}  # query -> entities that at some time could be served under it
+        self.queries: list[str] = []  # the keys of `served`, for readers
+
+    def serve(self, query_key: str, entity_id: str, pair: Pair, reading: Reading) -> None:
+        """Note the pair if it may be served to others."""
+        known = self.served.get(query_key, ())
+        if entity_id not in known and _may_serve(pair.read("", self.newest_day, reading), reading):
+            self.served[query_key] = (*known, entity_id)
+            if not known:
+                self.queries.append(query_key)
 
     def query(self, query_key: str) -> Query | None:
         """The query with all its rows; one from the base is kept as objects for the next time."""
@@ -77,10 +92,34 @@ class MemoryReader:
         query = state.query(query_key)
         return [] if query is None else list(query.view(segment, state.newest_day, self.reading).serves)
 
+    def served(self, query_key: str, segment: str) -> list[tuple[str, Evidence]]:
+        """`entities` with their evidence, in no order: reads only what was acted on, for callers that go through many queries."""
+        state = self._state
+        names = state.served.get(query_key)
+        query = state.query(query_key) if names else None
+        if names is None or query is None:
+            return []
+        if segment not in query.segments:
+            segment = ""
+        out: list[tuple[str, Evidence]] = []
+        for name in names:
+            pair = query.pairs.get(name)
+            if pair is not None and _may_serve(found := pair.read(segment, state.newest_day, self.reading), self.reading):
+                out.append((name, found))
+        return out
+
     def totals(self, segment: str = "", *, depth: int | None = None) -> list[Candidate]:
         """Decayed reward S per entity over all queries, score descending then id ascending, the first `depth` or all."""
         state = self._state
         return state.totals.ranked(segment, state.newest_day, depth)
+
+    def queries(self) -> Sequence[str]:
+        """Keys of the queries that have had an entity to serve, each once, in the order in which they first had one.
+
+        A live list: read it, never change it. It only grows, so what is new since last time stands behind what was there; `replace`
+        begins another list. A key stays when its rows go, so ask `served` what it has now.
+        """
+        return self._state.queries
 
     def put(self, source: int, rows: Iterable[MemoryRow]) -> None:
         """Replace rows of a source by their absolute values. A row of zeros is removed."""
@@ -102,7 +141,8 @@ class MemoryReader:
     def replace(self, base: Base) -> None:
         """Hold exactly the rows of `base` from now on; readers see all of it or nothing of it."""
         state = _State(self.reading, base)
-        for entity_id, pair in base.paid(index for index, _ in self.reading.paid):
+        for query_key, entity_id, pair in base.paid(index for index, _ in self.reading.paid):
+            state.serve(query_key, entity_id, pair, self.reading)
             for segment in {"", *(segment for _, segment, _ in pair.rows)}:
                 state.totals.change(entity_id, segment, {}, pair.rewards(segment, self.reading))
         self._state = state
@@ -145,5 +185,7 @@ class MemoryReader:
         for entity_id, segment in earned:
             before = query.pairs.get(entity_id, _NO_PAIR).rewards(segment, self.reading)
             state.totals.change(entity_id, segment, before, pairs[entity_id].rewards(segment, self.reading))
+            if not segment:
+                state.serve(query_key, entity_id, pairs[entity_id], self.reading)
         state.news[query_key] = query.changed(pairs)
         state.warm.pop(query_key, None)

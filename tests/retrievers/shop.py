@@ -6,14 +6,17 @@ from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
 from retrievers.catalog import Catalog
 from retrievers.dense import DenseRetriever
+from retrievers.fresh import FreshRetriever
 from retrievers.lexical import LexicalIndex
+from retrievers.trigrams import TrigramRetriever
 from schemas.candidates import Request
 from schemas.entities import AttributeValue, Entity
 from schemas.ids import query_class, query_key
 from tests.retrievers.hash_encoder import HashEncoder
 
 DAY = 20_000
-NOW = DAY * 86_400_000
+DAY_MS = 86_400_000
+NOW = DAY * DAY_MS
 
 
 def request(text: str, *, search_id: str = "s-1", page: int = 1, size: int = 10, segment: str = "") -> Request:
@@ -32,6 +35,7 @@ def game(number: int, *, title: str | None = None, popularity: float = 0.0, make
         text="a game with halo inside" if number % 5 == 0 else "a game",
         attributes={"maker": [AttributeValue(value=maker)]},
         popularity=popularity,
+        created_at=NOW - number * DAY_MS,
     )
 
 
@@ -45,19 +49,24 @@ class Shop:
         self.index.put(entities)
         self.dense = DenseRetriever(HashEncoder())
         self.dense.put(entities)
+        self.trigrams = TrigramRetriever(entities)
+        self.fresh = FreshRetriever(entities)
         self.memory = MemoryReader(Reading(min_clients=2))
+        self.nearby = MemoryReader(Reading(min_clients=2))  # where each query is another one with a word more
 
     def put(self, *entities: Entity) -> None:
         self.catalog.put(entities)
         self.index.put(entities)
-        self.dense.put(entities)
+        for one in (self.dense, self.trigrams, self.fresh):
+            one.put(entities)
 
     def click(
         self, text: str, entity_id: str, *, shown: int = 1, clicks: int = 1, people: Iterable[int] = (1, 2), segment: str = ""
     ) -> None:
         """`shown` times at position 1, `clicks` clicks by these people."""
         counts = [shown] + 5 * [0] + [0, clicks] + 8 * [0]
-        self.memory.add(0, {(query_key(text), segment, entity_id, DAY): (counts, frozenset(people))})
+        for memory, key in ((self.memory, query_key(text)), (self.nearby, query_key(f"{text} again"))):
+            memory.add(0, {(key, segment, entity_id, DAY): (counts, frozenset(people))})
 
 
 def games() -> Shop:

@@ -9,18 +9,25 @@ import pytest
 
 import retrievers
 from retrievers.base import Retriever
-from retrievers.lexical import LexicalRetriever
+from retrievers.lexical import ALL, TITLE, LexicalRetriever
 from retrievers.memory import MemoryRetriever
+from retrievers.neighbours import NeighbourRetriever
 from retrievers.popular import PopularRetriever
 from tests.checks.retriever_checks import CHECKS, Subject
+from tests.retrievers.hash_encoder import HashEncoder
 from tests.retrievers.shop import Shop
 
 SUBJECTS: dict[str, Callable[[Shop], Retriever]] = {
     "dense": lambda shop: shop.dense,
+    "fresh": lambda shop: shop.fresh,
     "lexical": lambda shop: LexicalRetriever(shop.index),
-    "lexical_title": lambda shop: LexicalRetriever(shop.index, name="lexical_title", boosts={"title": 2.0}),
+    "lexical_all": lambda shop: LexicalRetriever(shop.index, name="lexical_all", boosts=ALL),
+    "lexical_title": lambda shop: LexicalRetriever(shop.index, name="lexical_title", boosts=TITLE),
     "memory": lambda shop: MemoryRetriever(shop.memory, among=shop.catalog),
+    "neighbours": lambda shop: NeighbourRetriever(shop.nearby, among=shop.catalog),
+    "neighbours_by_meaning": lambda shop: NeighbourRetriever(shop.nearby, among=shop.catalog, encoder=HashEncoder()),
     "popular": lambda shop: PopularRetriever(shop.memory.totals, catalog=shop.catalog),
+    "trigrams": lambda shop: shop.trigrams,
 }
 
 
