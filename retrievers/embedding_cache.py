@@ -6,6 +6,7 @@ file of its own; files of like size are merged, so there are about log2(n) of th
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -85,7 +86,7 @@ class EmbeddingCache:
         try:
             held = read_vectors(path, model_id=self._model_id, dimensions=self._dimensions)
         except CorruptFile:
-            if path.exists():  # another process merges and removes
+            with suppress(OSError):  # gone: another process merged it; not ours to move: it stays, and is not used
                 os.replace(path, path.with_name(f"{path.name}.corrupt"))
             return
         self._files.append((path, held))

@@ -24,6 +24,7 @@ EXACT_UP_TO = 20_000  # vectors: 384 dimensions take 3 to 5 ms there, less than 
 CHURN = 0.07  # share of rows dead or not in the graph before a new one is built: beyond it a rebuild is cheaper than what it saves
 MIN_CHURN = 256  # rows: below this nothing is worth a rebuild
 M, EF_CONSTRUCTION, EF = 16, 100, 200  # links per node; list lengths while building and searching: 0.5 ms a vector, 1 ms a search
+SPARE = 16  # fetched beyond the depth, so that most ties at the cut are seen in one go
 SEED = 1
 
 _Rows = NDArray[np.int64]
@@ -55,25 +56,29 @@ class _View:
         scores[~self.alive[first:]] = -np.inf
         if not len(scores):
             return np.empty(0, np.int64)
-        # The product's last bits depend on where a row stands: what is that near to the cut is kept, and scored again row by row.
-        noise = 2.0 * len(query) * 2.0**-24
         at = max(len(scores) - depth, 0)
-        return np.flatnonzero(scores >= max(np.partition(scores, at)[at], 0.0) - noise) + first
+        cut = max(float(np.partition(scores, at)[at]), 0.0)
+        return np.flatnonzero(scores >= cut - _noise(len(query))) + first  # each is scored again, row by row
 
     def _in_graph(self, query: Vectors, depth: int) -> _Rows | None:
-        """Live rows out of the graph, at least `depth`; None where going through all of them is better."""
-        wanted = max(EF, depth)
+        """Live rows out of the graph, at least `depth` and all that tie with the last; None where going through all rows is better."""
+        wanted = max(EF, depth + SPARE)
         while 4 * wanted <= self.in_graph:
             try:
-                labels, _ = self.graph.knn_query(query, k=wanted, num_threads=1)
-            except RuntimeError:  # fewer than wanted can be reached
+                labels, distances = self.graph.knn_query(query, k=wanted, num_threads=1)
+            except RuntimeError:  # fewer than wanted can be reached, as among thousands of equal vectors
                 return None
             rows: _Rows = labels[0].astype(np.int64)
-            live = rows[self.alive[rows]]
-            if len(live) >= depth:
-                return live
+            live = self.alive[rows]
+            if live.sum() >= depth and distances[0, -1] > distances[0, live][depth - 1] + _noise(len(query)):
+                return rows[live]
             wanted *= 4
         return None
+
+
+def _noise(dimensions: int) -> float:
+    """What two float32 products of the same unit vectors can differ by: the last bits depend on where a row stands."""
+    return 2.0 * dimensions * 2.0**-24
 
 
 class VectorIndex:

@@ -133,6 +133,16 @@ def test_nearest_that_are_all_dead_do_not_hide_the_living() -> None:
     assert {one.entity_id for one in found}.isdisjoint(names(6_000)[:400])
 
 
+@pytest.mark.parametrize("different", [1, 10])
+def test_thousands_of_equal_vectors_are_cut_by_id_in_a_graph_too(different: int) -> None:
+    """hnswlib alone raises here, as equal vectors link to each other only, or returns any of them."""
+    vectors = np.abs(rows(20, different))[[number % different for number in range(2_000)]]
+    index = VectorIndex(8, exact_up_to=ALWAYS)
+    index.put(names(2_000), vectors)
+    for depth in (1, 60, 150):
+        assert [one.entity_id for one in index.search(vectors[0], depth)] == names(2_000)[::different][:depth]
+
+
 def test_the_graph_depends_on_what_is_held() -> None:
     one, two = VectorIndex(8, exact_up_to=ALWAYS), VectorIndex(8, exact_up_to=ALWAYS)
     order = np.random.default_rng(10).permutation(1_000)
