@@ -14,6 +14,8 @@ from schemas.rows import TallyKey
 Sums = NDArray[np.int64]
 Tallies = dict[TallyKey, Sums]
 RANK_BINS = ((1, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 100_000))
+_BEFORE = np.array([low - 1 for low, _ in RANK_BINS])  # candidates in the bins before
+_WIDTH = np.array([high - low + 1 for low, high in RANK_BINS])
 HOURS_KEPT = 48  # whole days older than this many hours are kept by the day
 
 
@@ -21,6 +23,13 @@ HOURS_KEPT = 48  # whole days older than this many hours are kept by the day
 def triangle(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Row and column indices of the upper triangle of a d x d matrix, row by row."""
     return np.triu_indices(d)
+
+
+@cache
+def _flat(d: int) -> NDArray[np.intp]:
+    """The same as indices into the matrix laid out row by row."""
+    rows, columns = triangle(d)
+    return rows * d + columns
 
 
 @cache
@@ -94,11 +103,10 @@ class TallyBatch:
             d = phi.shape[1]
             sums = self._at(key, 3 + d + d * (d + 1) // 2)
             sums[0] += len(rows)
-            sums[3 + d :] += (phi.T @ phi)[triangle(d)].astype(np.int64)
+            sums[3 + d :] += (phi.T @ phi).ravel()[_flat(d)].astype(np.int64)
         for key, counts in self._returned.items():
-            sums, returned = self._at(key, 3 * len(RANK_BINS)), np.array(counts, dtype=np.int64)
-            for index, (low, high) in enumerate(RANK_BINS):
-                sums[3 * index] += int(np.clip(returned - low + 1, 0, high - low + 1).sum())
+            drawn = np.minimum(np.maximum(np.array(counts, dtype=np.int64)[:, None] - _BEFORE, 0), _WIDTH)
+            self._at(key, 3 * len(RANK_BINS))[::3] += drawn.sum(axis=0)
         self._asked, self._returned = {}, {}
         out, self._sums = self._sums, {}
         return out

@@ -169,7 +169,10 @@ def made(names: Sequence[str], catalog: Catalog, reader: MemoryReader) -> dict[s
     """The strategies of those names. Raises NotFound."""
     from ops.wiring import retrievers_of
     from retrievers.lexical import LexicalIndex, LexicalRetriever
+    from retrievers.memory import MemoryRetriever
 
+    if list(names) == ["memory"]:
+        return {"memory": MemoryRetriever(reader, among=catalog, kappa=reader.reading.kappa)}
     every = retrievers_of(catalog, reader)
     if {"lexical_title", "lexical_all"} & set(names):
         index = LexicalIndex()

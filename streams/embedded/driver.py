@@ -6,10 +6,10 @@ from pathlib import Path
 
 from memory_index.outcome_log import OutcomeLog
 from schemas.codec import encode
-from schemas.events import Action, Impression, SuggestAccept, SuggestImpression, Tick
+from schemas.events import Action, Event, Impression, SuggestAccept, SuggestImpression, Tick
 from schemas.outcomes import Amendment, Outcome
 from schemas.topics import OUTCOMES
-from streams.embedded.log import SqliteLog
+from streams.embedded.log import MemoryLog, SqliteLog
 from streams.kernel.changes import INPUT_OF, INPUTS, Changes, Input
 from streams.kernel.join import Rules
 from streams.kernel.kernel import Kernel
@@ -36,7 +36,7 @@ class EmbeddedDriver:
     def __init__(self, rules: Rules, *, folder: Path | None = None, partitions: int = PARTITIONS, on_changes: Sequence[Apply] = ()) -> None:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-        self.log = SqliteLog(folder and folder / "log.sqlite", partitions)
+        self.log: SqliteLog | MemoryLog = SqliteLog(folder / "log.sqlite", partitions) if folder else MemoryLog(partitions)
         self.shares = [Share() for _ in range(partitions)]
         self._stores = [PartitionStore.open(folder / f"partition-{p}.duckdb", p, partitions) for p in range(partitions)] if folder else []
         self.kernels = [store.kernel(rules) for store in self._stores] or [Kernel(p, partitions, rules) for p in range(partitions)]
@@ -52,7 +52,7 @@ class EmbeddedDriver:
             self.tick(time)
         topic: Input = "impressions" if isinstance(event, Impression | SuggestImpression) else "actions"
         key = event.search_id if isinstance(event, Impression | Action) else event.suggest_id
-        self._append(topic, partition(key, self.log.partitions), time, encode(event))
+        self._append(topic, partition(key, self.log.partitions), time, encode(event), event)
 
     def tick(self, time: int) -> None:
         """Tell every partition that time has passed."""
@@ -118,6 +118,6 @@ class EmbeddedDriver:
                     store.mark_sent(rows[-1][0], self._ticked)
             self._waiting = 0
 
-    def _append(self, topic: Input, p: int, time: int, value: bytes) -> None:
-        self.log.append(topic, p, time, value)
+    def _append(self, topic: Input, p: int, time: int, value: bytes, event: Event | None = None) -> None:
+        self.log.append(topic, p, time, value, event)
         self._pending.add(p)

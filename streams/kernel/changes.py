@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.events import Event
 from schemas.rows import MemoryKey, TallyKey
 from schemas.topics import ACTIONS, IMPRESSIONS
 
@@ -18,13 +19,15 @@ INPUT_OF: dict[str, Input] = {topic: input_ for input_, topic in TOPIC_OF.items(
 
 
 class Record(NamedTuple):
-    """One record of an input partition as the log holds it. `time` is the log's timestamp in ms."""
+    """One record of an input partition as the log holds it. `time` is the log's timestamp in ms. `event` is what `value` says, where a
+    process reads what it wrote itself: a page with its candidates takes longer to decode than to count."""
 
     topic: Input
     offset: int
     time: int
     value: bytes | None
     key: bytes = b""
+    event: Event | None = None
 
 
 class SavedEvent(NamedTuple):

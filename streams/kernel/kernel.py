@@ -66,7 +66,7 @@ class Kernel:
     def _record(self, record: Record, time: int, adder: Adder, out: Out) -> None:
         topic, value, counters = record.topic, record.value or b"", out.changes.counters
         try:
-            event = decode_event(record.value)
+            event = record.event or decode_event(record.value)
             _check_topic(event, topic)
         except InvalidMessage as error:
             return out.quarantine(topic, value, time, "invalid", str(error), key=record.key)
