@@ -16,6 +16,7 @@ _WARM = 10_000  # queries of the base kept as objects; the base itself is the me
 _NONE: Held = ((0,) * WIDTH, frozenset())
 _NO_PAIR = Pair({})
 _Change = tuple[str, RowKey, Held]  # entity, row, what it holds now
+_Lent = tuple[Query, int, tuple[str, ...], tuple[tuple[str, Evidence], ...]]  # what was read when, and what came of it
 
 
 def _may_serve(evidence: Evidence, reading: Reading) -> bool:
@@ -33,6 +34,7 @@ class _State:
         self.totals = Totals(reading)
         self.served: dict[str, tuple[str, ...]] = {}  # query -> entities that at some time could be served under it
         self.queries: list[str] = []  # the keys of `served`, for readers
+        self.lent: dict[tuple[str, str], _Lent] = {}  # query, segment
 
     def serve(self, query_key: str, entity_id: str, pair: Pair, reading: Reading) -> None:
         """Note the pair if it may be served to others."""
@@ -92,21 +94,25 @@ class MemoryReader:
         query = state.query(query_key)
         return [] if query is None else list(query.view(segment, state.newest_day, self.reading).serves)
 
-    def served(self, query_key: str, segment: str) -> list[tuple[str, Evidence]]:
-        """`entities` with their evidence, in no order: reads only what was acted on, for callers that go through many queries."""
+    def served(self, query_key: str, segment: str) -> Sequence[tuple[str, Evidence]]:
+        """`entities` with their evidence, in no order: for callers that go through many queries. What was never acted on is not read."""
         state = self._state
         names = state.served.get(query_key)
         query = state.query(query_key) if names else None
         if names is None or query is None:
-            return []
+            return ()
         if segment not in query.segments:
             segment = ""
-        out: list[tuple[str, Evidence]] = []
-        for name in names:
-            pair = query.pairs.get(name)
-            if pair is not None and _may_serve(found := pair.read(segment, state.newest_day, self.reading), self.reading):
-                out.append((name, found))
-        return out
+        known = state.lent.get((query_key, segment))
+        if known is not None and known[0] is query and known[1] == state.newest_day and known[2] is names:
+            return known[3]
+        day, pairs = state.newest_day, [(name, query.pairs[name]) for name in names if name in query.pairs]
+        found = [(name, pair.read(segment, day, self.reading)) for name, pair in pairs]
+        served = tuple([(name, one) for name, one in found if _may_serve(one, self.reading)])
+        if len(state.lent) >= _WARM:
+            state.lent = {}
+        state.lent[query_key, segment] = (query, day, names, served)
+        return served
 
     def totals(self, segment: str = "", *, depth: int | None = None) -> list[Candidate]:
         """Decayed reward S per entity over all queries, score descending then id ascending, the first `depth` or all."""

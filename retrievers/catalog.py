@@ -1,11 +1,14 @@
 """The entities that exist now: what may be found, and the popularity that the catalogue itself states."""
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Lock
 
 from retrievers.base import ordered
 from schemas.candidates import Candidate
 from schemas.entities import Entity
+
+FEW = 50  # of so many entities one may change before sorting all anew is quicker than moving each
 
 
 class Catalog(Mapping[str, Entity]):
@@ -20,19 +23,33 @@ class Catalog(Mapping[str, Entity]):
     def put(self, entities: Iterable[Entity]) -> None:
         """Adds, replaces and, for tombstones, removes entities."""
         with self._lock:
-            for entity in entities:
+            changes = {entity.entity_id: entity for entity in entities}
+            if self._popular is not None:
+                self._popular = self._reordered(self._popular, changes) if FEW * len(changes) < len(self._popular) else None
+            for entity_id, entity in changes.items():
                 if entity.deleted:
-                    self._entities.pop(entity.entity_id, None)
+                    self._entities.pop(entity_id, None)
                 else:
-                    self._entities[entity.entity_id] = entity
-            self._popular = None
+                    self._entities[entity_id] = entity
 
     def popular(self) -> Sequence[Candidate]:
-        """Entities with a popularity above zero, most popular first. Sorted once per change of the catalogue."""
-        with self._lock:
-            if self._popular is None:
-                self._popular = ordered(((one.entity_id, one.popularity) for one in self._entities.values()), len(self._entities))
-            return self._popular
+        """Entities with a popularity above zero, most popular first. A change of few moves those few; the sequence itself never changes."""
+        order = self._popular
+        if order is None:
+            with self._lock:
+                pairs = ((one.entity_id, one.popularity) for one in self._entities.values())
+                order = self._popular = ordered(pairs, len(self._entities))
+        return order
+
+    def _reordered(self, order: list[Candidate], changes: Mapping[str, Entity]) -> list[Candidate]:
+        order = order.copy()  # readers keep the one they have
+        for entity_id, entity in changes.items():
+            old = self._entities.get(entity_id)
+            if old is not None and old.popularity > 0.0:
+                del order[bisect_left(order, _place(Candidate(entity_id, old.popularity)), key=_place)]
+            if not entity.deleted and entity.popularity > 0.0:
+                insort(order, Candidate(entity_id, entity.popularity), key=_place)
+        return order
 
     def __getitem__(self, entity_id: str) -> Entity:
         return self._entities[entity_id]
@@ -45,3 +62,7 @@ class Catalog(Mapping[str, Entity]):
 
     def __len__(self) -> int:
         return len(self._entities)
+
+
+def _place(one: Candidate) -> tuple[float, str]:
+    return -one.score, one.entity_id

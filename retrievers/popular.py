@@ -35,8 +35,10 @@ class PopularRetriever:
         out = self._rewarded(request.segment, depth)
         if not out and request.segment:
             out = self._rewarded("", depth)
+        if len(out) == depth:
+            return out
         seen, unit = {one.entity_id for one in out}, out[-1].score if out else 1.0
-        for one in self._catalog.popular() if len(out) < depth else ():
+        for one in self._catalog.popular():
             if one.entity_id not in seen:
                 out.append(Candidate(one.entity_id, unit * one.score / (1.0 + one.score)))
             if len(out) == depth:

@@ -77,6 +77,7 @@ def test_reader_equals_a_plain_dict(changes: list) -> None:
             add(deltas, key, counts, clients)
             reader.add(source, deltas)
         if look:  # looking in between fills what is kept between looks
+            reader.served(key[0], key[1])
             reader.lookup(key[0], key[1], ENTITIES)
             reader.totals(key[1])
     assert (reader.rows(), reader.newest_day) == (len(plain.rows), plain.newest)
@@ -86,6 +87,10 @@ def test_reader_equals_a_plain_dict(changes: list) -> None:
             assert reader.lookup(query, segment, ENTITIES) == expected
             serves = [name for name, e in zip(ENTITIES, expected, strict=True) if e.reward > 0 and e.clients >= 2]
             assert reader.entities(query, segment) == serves
+            for _ in range(2):  # computed, then remembered
+                served = dict(reader.served(query, segment))
+                assert served == {name: e for name, e in zip(ENTITIES, expected, strict=True) if name in serves}
+            assert query in reader.queries() or not serves
     for segment in SEGMENTS:
         found, expected_totals = reader.totals(segment), plain.totals(segment)
         assert [c.score for c in found] == pytest.approx([c.score for c in expected_totals])
@@ -127,6 +132,27 @@ def test_a_pair_serves_after_enough_distinct_people() -> None:
     reader.add(0, {("halo", "de", "a", 101): click(2)})
     assert reader.entities("halo", "") == reader.entities("halo", "de") == reader.entities("halo", "fr") == ["a"]
     assert reader.entities("mario", "") == []
+
+
+def test_queries_are_named_once_when_they_first_have_something_to_serve() -> None:
+    reader = MemoryReader(READING)
+    names = reader.queries()
+    reader.add(0, {("halo", "", "a", 100): click(1)})
+    reader.add(0, {("mario", "", "a", 100): ([5] + [0] * (WIDTH - 1), frozenset())})
+    assert list(names) == []
+    reader.add(0, {("mario", "de", "a", 100): click(1), ("halo", "", "b", 100): click(1)})
+    reader.add(1, {("mario", "fr", "a", 101): click(2)})
+    assert list(names) == ["mario"]
+    assert reader.served("mario", "") == reader.served("mario", "never seen") == (("a", reader.lookup("mario", "", ["a"])[0]),)
+    assert reader.served("halo", "") == reader.served("zelda", "") == ()
+    reader.add(1, {("halo", "", "a", 101): click(2), ("mario", "", "b", 101): click(3)})
+    assert list(names) == ["mario", "halo"]
+    reader.put(0, [to_row(("halo", "", "a", 100), [0] * WIDTH, ())])
+    assert (list(names), reader.served("halo", "")) == (["mario", "halo"], ()), "a key stays; its one person of two has gone"
+    base = base_of(table_of(reader))
+    reader.replace(base)
+    assert reader.queries() is not names
+    assert (list(names), list(reader.queries())) == (["mario", "halo"], ["mario"])
 
 
 def test_more_people_let_more_of_the_same_acts_be_read() -> None:

@@ -1,7 +1,10 @@
 """Memory and popular: known answers worked by hand on the real reader."""
 
+import random
+
 import pytest
 
+from retrievers.catalog import Catalog
 from retrievers.memory import MemoryRetriever
 from retrievers.popular import PopularRetriever
 from tests.retrievers.shop import Shop, game, games, request
@@ -75,6 +78,24 @@ def test_popular_looks_past_any_number_of_deleted_entities() -> None:
     shop.put(*(game(number).model_copy(update={"deleted": True}) for number in range(90)))
     found = PopularRetriever(shop.memory.totals, catalog=shop.catalog).retrieve(request("x"), 5)
     assert [one.entity_id for one in found] == [f"game:{number:03d}" for number in range(90, 95)]
+
+
+def test_catalogue_popularity_follows_any_changes() -> None:
+    chance, catalog = random.Random(4), Catalog(game(number, popularity=float(number % 5)) for number in range(200))
+    plain = dict(catalog)
+    for step in range(300):
+        changes = [
+            game(chance.randrange(210), popularity=float(chance.randrange(4))).model_copy(update={"deleted": chance.random() < 0.2})
+            for _ in range(40 if step % 50 == 0 else 2)
+        ]
+        before = catalog.popular()
+        kept = list(before)
+        catalog.put(changes)
+        assert list(before) == kept, "a list that somebody reads does not change"
+        for entity in changes:
+            plain[entity.entity_id] = entity
+        left = [(-one.popularity, one.entity_id) for one in plain.values() if not one.deleted and one.popularity]
+        assert list(catalog.popular()) == [(name, -minus) for minus, name in sorted(left)]
 
 
 def test_popular_of_a_segment() -> None:
