@@ -10,7 +10,7 @@
                "over_time": {STRATEGY: [per window or None]}, "quality": {CONTENDER: mean}}},
      "places": {"album" | "ready_made": {"on" | "best": [per window or None]}},
      "tried": {"pairs", "known", "examples": [{"query", "title", "type", "how", "clicks"}]},
-     "examination": {"true": [positions 1..10], "start": [bins], "now": [bins] or None},
+     "examination": {"true" | "start": [places 1..10], "now": {"curve", "se"} or None},
      "memory": {"rows", "pairs", "queries", "known": [{"query", "kind", "searches", "pairs": [{"title", "type", "shown", "clicked",
                 "expected", "now", "true"}]}]}}
 

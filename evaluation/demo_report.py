@@ -1,5 +1,6 @@
 """What a demo run learned, as one page that needs nothing else: no network, no script; light and dark; from 360 px on."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -11,6 +12,7 @@ from evaluation.charts import Frame, Line, Mark, both_widths, number_line
 from evaluation.contenders import LEARNED, RRF
 from evaluation.demo_sentences import percent, signed
 from evaluation.demo_words import CONVEX, GROUP_NAMES, KIND_NAMES, RIVALS, kind_named, named
+from evaluation.examination_chart import examination_figure
 from evaluation.people.needs import GROUPS
 
 TINTS = (0.2, 0.4, 0.6, 0.8)  # from which chance on a cell takes its next tint
@@ -77,6 +79,10 @@ def _quality_of(value: float | None) -> str:
     return "—" if value is None else f"{value:.3f}"
 
 
+def _short(value: float | None) -> str:
+    return "—" if value is None else f"{value:.2f}"
+
+
 def _mark(figures: Figures) -> Mark | None:
     drift = figures["drift"]
     return Mark(drift["window"], "drift") if drift and 0 < drift["window"] < len(figures["asked"]) else None
@@ -106,7 +112,8 @@ def _quality(figures: Figures) -> str:
     quality = figures["quality"]
     lines = [Line(named(name), name, quality[name]) for name in (ALONE, RRF, CONVEX, LEARNED) if name in quality]  # the last is on top
     told = "; ".join(f"{line.name} from {quality[line.style][0]:.2f} to {quality[line.style][-1]:.2f}" for line in lines)
-    return both_widths("Page quality over time", told, lines, **_frames(figures, (340, 280), top=1.0))
+    reach = max(value for line in lines for value in line.values if value is not None)
+    return both_widths("Page quality over time", told, lines, **_frames(figures, (340, 280), top=0.8 if reach < 0.78 else 1.0))
 
 
 def _minus(figures: Figures, rival: str) -> str:
@@ -186,10 +193,10 @@ def _by_kind(figures: Figures) -> str:
     order = sorted(behind, key=lambda kind: behind[kind])
     best = {kind: max(kinds[kind]["quality"].values()) for kind in order}
     head = "".join(f"<th>{escape(KIND_NAMES.get(kind, kind))}</th>" for kind in order)
-    rows = [f"<tr><th>Forage − better mix</th>{''.join(f'<td>{signed(behind[kind])}</td>' for kind in order)}</tr>"]
+    rows = [f"<tr><th>Forage − better mix</th>{''.join(f'<td>{signed(behind[kind], 2)}</td>' for kind in order)}</tr>"]
     for name in figures["quality"]:
         values = [(kinds[kind]["quality"][name], best[kind]) for kind in order]
-        cells = "".join(f"<td{BEST if value == top else ''}>{_quality_of(value)}</td>" for value, top in values)
+        cells = "".join(f"<td{BEST if value == top else ''}>{_short(value)}</td>" for value, top in values)
         rows.append(f"<tr><th>{_named(name)}</th>{cells}</tr>")
     return f'<table class="compact"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
 
@@ -235,13 +242,11 @@ def _finds(examples: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _curve(figures: Figures) -> str:
-    """The chance of being seen by position: true, where Forage starts, and what it estimates."""
-    curve = figures["examination"]
-    lines = [Line("start", "best", curve["start"]), Line("true", RRF, curve["true"])]
-    lines += [Line("estimate", LEARNED, curve["now"])] if curve["now"] else []
-    told = "; ".join(f"{line.name}: {', '.join(f'{value:.2f}' for value in line.values if value is not None)}" for line in lines)
-    wide, narrow = (Frame(width, height, 1.0, 1, percent=True) for width, height in ((WIDE, 240), (NARROW, 220)))
-    return both_widths("Chance of being seen by position", told, lines, wide=wide, narrow=narrow)
+    """The chance of being seen by place. The name space of a picture of its own is left out: it looks like an address, and is none here."""
+    seen = figures["examination"]
+    now = seen["now"] or {"curve": seen["start"], "se": [0.0] * len(seen["start"])}
+    drawn = examination_figure(now["curve"], now["se"], start=seen["start"], truth=seen["true"])
+    return re.sub(r' xmlns="[^"]*"', "", drawn)
 
 
 def _table(head: Row, rows: Sequence[Row]) -> str:

@@ -13,7 +13,8 @@ MOVED = 0.1  # chances that differ by less are the same to a reader
 BACK = 0.95  # of the page quality before the drift: hardly less
 AROUND = 3  # windows on both sides of the drift that are compared
 NEARLY = 0.8  # share of the places it deserves from which the album has arrived
-CLOSE = 0.1  # an estimated chance of being seen that is off by at most so much is right
+NEARER = 0.9  # of the error of the start, above which an estimate has won nothing
+CLOSE = 0.05  # an estimated chance of being seen that is off by at most so much is right
 
 
 class Verdict(NamedTuple):
@@ -43,8 +44,8 @@ def difference(one: Mapping[str, float]) -> str:
     return f"{signed(one['mean'])} ({signed(one['low'])} to {signed(one['high'])})"
 
 
-def signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
+def signed(value: float, digits: int = 3) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def percent(share: float | None) -> str:
@@ -169,13 +170,13 @@ def examination(figures: Figures) -> str:
     curve = figures["examination"]
     if curve["now"] is None:
         return "The chance of being seen was not estimated in this run: it stayed at what Forage starts with, 1 / position."
-    first, last = (_off(curve[of], curve["true"]) for of in ("start", "now"))
-    word = "is right" if last <= CLOSE else "is nearer the truth" if last < first else "is no nearer the truth than the start"
-    return f"The estimate {word}: it is off by {last:.2f} on average, the start by {first:.2f}."
+    first, last = (_off(one, curve["true"]) for one in (curve["start"], curve["now"]["curve"]))
+    word = "is right" if last <= CLOSE else "is nearer the truth" if last < NEARER * first else "is no nearer the truth than the start"
+    return f"The estimate {word}: over the {len(curve['true'])} places it is off by {last:.2f} on average, the start by {first:.2f}."
 
 
 def _off(curve: Sequence[float], true: Sequence[float]) -> float:
-    """Mean distance over positions 1..10, both curves as shares of their first position."""
+    """Mean distance over the places, both curves as shares of their first."""
     return _mean([abs(one / curve[0] - other / true[0]) for one, other in zip(curve, true, strict=True)])
 
 

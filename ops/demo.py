@@ -17,7 +17,10 @@ from evaluation.people.drift import READY_MADE, Drift, drift
 from evaluation.people.listeners import Listener, People, clicks, people
 from evaluation.people.needs import Need
 from evaluation.tuning import MixTuner
-from learners.definition import DEFAULT_DEPTH, THETA
+from learners.definition import DEFAULT_DEPTH, Definition
+from learners.examination import Examination
+from learners.finals import Final
+from learners.models import FinalsModel, Fitted
 from memory_index.reader import MemoryReader
 from ops.wiring import EmbeddedLoop, definition, retrievers_of
 from retrievers.base import Retriever
@@ -34,6 +37,8 @@ STRATEGIES = ("lexical", "lexical_title", "trigrams", "memory", "neighbours", "p
 FROM_FEEDBACK = frozenset({"memory", "neighbours", "xmr"})  # of no use to a fixed mix that is tuned before anything was learned
 EVERY = 900_000  # ms from one search to the next: 4,000 searches are six weeks
 TUNED_ON = 300  # searches whose people were asked what they want, to find the best weights of the tuned mix
+MODELS: tuple[FinalsModel, ...] = (Examination(),)
+SEEN = 10  # places whose chance of being seen is told
 SHOWN, BEST = len(POSITION_BINS), 3  # best known entities told of a query
 CLICK = SHOWN + ACTION_KINDS.index("click")
 
@@ -67,7 +72,8 @@ def run(*, seed: int, searches: int, out: Path, audience: Audience) -> DemoResul
     change = drift(music, seed)
     crowd = people(change, seed)
     # No real time in the log: two runs are equal.
-    loop = EmbeddedLoop(music.entities, definition(STRATEGIES), clock=lambda: 0.0, retrievers=retrievers)
+    models = tuple(map(_Noted, MODELS))
+    loop = EmbeddedLoop(music.entities, definition(STRATEGIES), clock=lambda: 0.0, retrievers=retrievers, models=models)
     try:
         session = _Session(loop, crowd, change, seed=seed, drift_at=searches // 2)
         about = _about(seed, crowd, change) | {"weights": session.weights}
@@ -82,7 +88,7 @@ def run(*, seed: int, searches: int, out: Path, audience: Audience) -> DemoResul
         audience.ends()
         loop.close()
     drifted = {"at": session.drift_at, "album": about["album"], "artist": about["artist"]} if session.drift_at else None
-    figures = summary(watched, about=about, drift=drifted, tried=tried, examination=_examination(crowd), memory=memory)
+    figures = summary(watched, about=about, drift=drifted, tried=tried, examination=_examination(crowd, models), memory=memory)
     out.mkdir(parents=True, exist_ok=True)
     page = out / "demo.html"
     page.write_text(report_page(figures), encoding="utf-8")
@@ -182,8 +188,24 @@ def request_of(search_id: str, ts: int, query: str, *, client_id: str | None = N
     return Request(search_id, ts, query, key, query_class(key), client_id=client_id)
 
 
-def _examination(crowd: People) -> Figures:
-    return {"true": [crowd.examined(position) for position in range(1, 11)], "start": list(THETA[:-1]), "now": None}
+class _Noted:
+    """A model that is fitted as ever; what came of it last can be read."""
+
+    def __init__(self, model: FinalsModel) -> None:
+        self.name, self._model = model.name, model
+        self.last: Fitted = {}
+
+    def fit(self, finals: Sequence[Final], definition: Definition, fitted: Fitted) -> Fitted:
+        self.last = self._model.fit(finals, definition, fitted)
+        return self.last
+
+
+def _examination(crowd: People, models: Sequence[_Noted]) -> Figures:
+    """The chance of being seen by place: true, where the estimate starts, and the estimate with its standard errors."""
+    places = range(1, SEEN + 1)
+    found = next((one.last for one in models if one.name == Examination.name), {})
+    now = {name: [float(value) for value in found[name][:SEEN]] for name in ("curve", "se")} if found else None
+    return {"true": [crowd.examined(place) for place in places], "start": [1.0 / place for place in places], "now": now}
 
 
 def remembered(loop: EmbeddedLoop, crowd: People, searched: Counter[str]) -> Figures:

@@ -18,7 +18,7 @@ from evaluation.people.names import GENRE_WORDS, MOODS, TOPICS
 Kind = Literal["mood", "genre", "artist", "title", "mistake", "show"]
 Group = Literal["topical", "spearfishing"]
 KINDS: dict[Kind, float] = {"mood": 0.22, "genre": 0.15, "artist": 0.18, "title": 0.2, "mistake": 0.15, "show": 0.1}  # share of searches
-NEEDS: dict[Kind, int] = {"mood": 18, "genre": 18, "artist": 20, "title": 30, "mistake": 24, "show": 12}  # different queries
+NEEDS: dict[Kind, int] = {"mood": 20, "genre": 24, "artist": 40, "title": 150, "mistake": 120, "show": 40}  # different queries
 GROUPS: dict[Group, tuple[Kind, ...]] = {"topical": ("mood", "genre", "artist"), "spearfishing": ("title", "mistake", "show")}
 FAVOURED, OTHERWISE = 1.0, 0.35  # a mood is best served by the genre that is favoured for it
 WANTED = 20  # entities that serve a topical query at most; the rest is as good as nothing
