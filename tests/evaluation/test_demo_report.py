@@ -197,7 +197,18 @@ class Tags(HTMLParser):
 
 def test_page_holds_the_figures_and_closes_what_it_opens(figures):
     html = page(figures)
-    for figure in ("0.20 → 0.75", "1,234", "567", "40 times", "+0.300", "+0.30", "0.70", "forage demo --seed 3 --searches 1200", "−", ">drift<"):
+    for figure in (
+        "0.20 → 0.75",
+        "1,234",
+        "567",
+        "40 times",
+        "+0.300",
+        "+0.30",
+        "0.70",
+        "forage demo --seed 3 --searches 1200",
+        "−",
+        ">drift<",
+    ):
         assert figure in html
     assert "$" not in html
     tags = Tags()
