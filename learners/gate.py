@@ -5,6 +5,7 @@ promotion or a pin is somebody's decision: it must be whole, and may well be old
 """
 
 from learners.arrays import unpack
+from learners.models import theta_of
 from learners.policy import Policy
 from schemas.errors import ForageError
 from schemas.snapshots import Content, Manifest
@@ -19,7 +20,7 @@ def refusal(content: Content, manifest: Manifest, *, running: Manifest | None = 
     try:
         for name, array in content.arrays.items():  # also what this code's policy does not read
             unpack(array, what=name)
-        Policy(content, seq=manifest.seq)
+        theta_of(content, Policy(content, seq=manifest.seq).definition)
     except ForageError as error:
         return f"seq {manifest.seq}: {error}"
     except (ValueError, KeyError, TypeError) as error:  # includes LinAlgError: a covariance that is none

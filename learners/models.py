@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from learners.arrays import pack, unpack
 from learners.definition import Definition
 from learners.finals import Final
-from schemas.snapshots import Array
+from schemas.errors import CorruptFile
+from schemas.rows import POSITION_BINS
+from schemas.snapshots import Array, Content
 
 log = logging.getLogger(__name__)
+THETA = "examination.theta"  # array that memory is read with
 FIRST_FITS, EVERY = (50, 100, 250), 500  # finals at which models are fitted; early ones cost little and help most
 
 Fitted = Mapping[str, NDArray[np.generic]]
@@ -53,3 +56,13 @@ def fit_models(
             log.exception("model %s was not fitted to %d finals; its last arrays stay", model.name, len(finals))
             out |= {name: array for name, array in last.items() if name.startswith(f"{model.name}.")}
     return out
+
+
+def theta_of(content: Content, definition: Definition) -> tuple[float, ...]:
+    """The chance of examination by position bin that memory is to be read with: as estimated, else the definition's. Raises CorruptFile."""
+    if THETA not in content.arrays:
+        return tuple(definition.reading.theta)
+    theta = unpack(content.arrays[THETA], what=THETA, dtype="<f8", shape=(len(POSITION_BINS),))
+    if not ((theta >= 0.0) & (theta <= 1.0)).all():
+        raise CorruptFile(f"snapshot array {THETA!r} is {theta.tolist()}, must be probabilities; keep the last good one and publish again")
+    return tuple(theta.tolist())

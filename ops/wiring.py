@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from learners.arrays import unpack
 from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
-from learners.models import FinalsModel
+from learners.examination import Examination
+from learners.models import FinalsModel, theta_of
 from learners.policy import Policy
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
@@ -20,7 +20,6 @@ from schemas.candidates import Request
 from schemas.decisions import Decision
 from schemas.entities import Entity
 from schemas.events import Action, Impression
-from schemas.snapshots import Array
 from serving.pipeline import Page, Pipeline
 from serving.view import View
 from streams.embedded.driver import EmbeddedDriver
@@ -29,7 +28,6 @@ from streams.kernel.join import RULES, Rules
 from streams.publishing.concluding import concluded
 from streams.publishing.publisher import Publisher
 
-THETA = "examination.theta"  # the array that memory is read with
 STRATEGIES = ("lexical", "memory", "popular")
 
 
@@ -40,6 +38,11 @@ def definition(
     arms = [ArmSpec.of(name) for name in strategies if name not in always]
     reading = ReadingSpec(min_clients=min_clients)
     return Definition(arms=arms, always=[AlwaysSpec(name=name) for name in always], reading=reading, salt=salt)
+
+
+def models() -> tuple[FinalsModel, ...]:
+    """What is fitted on finals, in this order: each sees what those before it found."""
+    return (Examination(),)
 
 
 def reading_of(definition: Definition) -> Reading:
@@ -86,7 +89,6 @@ class EmbeddedLoop:
         self.view = View(Policy.untrained(definition), self.reader, retrievers(self.catalog, self.reader), self.catalog)
         self.pipeline = Pipeline(lambda: self.view, self.emit, clock=clock)
         self._seq = 0
-        self._theta: Array | None = None  # memory is read with; None: the definition's
         self.step()
 
     def put(self, entities: Iterable[Entity]) -> None:
@@ -109,8 +111,10 @@ class EmbeddedLoop:
         applied = self.driver.step()
         if (content := self.publisher.refresh()) is not None:
             self._seq += 1
-            self._read_with(content.arrays.get(THETA))
-            self.view = replace(self.view, policy=Policy(content, seq=self._seq))
+            policy = Policy(content, seq=self._seq)
+            if (theta := theta_of(content, policy.definition)) != self.reader.reading.theta:
+                self.reader.reread(theta)
+            self.view = replace(self.view, policy=policy)
         return applied
 
     def close(self) -> None:
@@ -120,10 +124,3 @@ class EmbeddedLoop:
         self.reader.add(partition, changes.memory)
         self.publisher.add(changes.tallies)
         self.publisher.conclude(concluded(changes.outgoing, self.publisher.wants))
-
-    def _read_with(self, theta: Array | None) -> None:
-        """Memory is read with the examination that was estimated; with the definition's until there is one."""
-        if theta is not self._theta:
-            self._theta = theta
-            given = self.publisher.definition.reading.theta
-            self.reader.reread(given if theta is None else unpack(theta, what=THETA, shape=(len(given),)).tolist())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from learners.definition import Definition
+from learners.models import theta_of
 from learners.policy import Policy
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
@@ -41,8 +42,8 @@ class PolicySubscriber:
     """The newest valid policy of the topic `policy.snapshots`.
 
     Every byte is checked before a policy is used; the last good one stays in use whatever comes; the highest (publisher_epoch, seq) wins.
-    `start` defines the untrained policy that serves until the first snapshot. `on_policy` is called with each new policy, in the
-    subscriber's thread.
+    `start` defines the untrained policy that serves until the first snapshot. `memory` is read with the examination that is published
+    with the policies. `on_policy` is called with each new policy, in the subscriber's thread.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class PolicySubscriber:
         bootstrap: str,
         *,
         start: Definition | None = None,
+        memory: "MemorySubscriber | None" = None,
         on_policy: Callable[[Policy], None] | None = None,
         security: Security | None = None,
     ):
         self._untrained = Policy.untrained(start) if start is not None else None
-        self._on_policy = on_policy
+        self._on_policy, self._memory = on_policy, memory
         self._view = PolicyView()
         self._follower = Follower(bootstrap, POLICY.name, handle=self._handle, security=security)
 
@@ -88,9 +90,12 @@ class PolicySubscriber:
         changed = self._view.apply(records)
         if self._view.refused > refused:
             log.error("a policy snapshot was refused, the last good one stays in use: %s", self._view.last_refusal)
-        if changed and self._on_policy is not None and self._view.policy is not None:
+        if changed and self._view.policy is not None and self._view.content is not None:
             try:
-                self._on_policy(self._view.policy)
+                if self._memory is not None:
+                    self._memory.current().reread(theta_of(self._view.content, self._view.policy.definition))
+                if self._on_policy is not None:
+                    self._on_policy(self._view.policy)
             except Exception:
                 log.exception("on_policy failed; the policy is in use all the same")
 

@@ -70,14 +70,14 @@ def _stream(config: Settings, folder: Path, *, from_log_start: bool) -> int:
 
 
 def _publish(config: Settings, folder: Path) -> int:
-    from ops.wiring import definition
+    from ops.wiring import definition, models
     from streams.publishing.ownership import run
 
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     run(
-        config.bootstrap, definition=definition(config.strategies), folder=folder / "snapshots", group=config.group,
+        config.bootstrap, definition=definition(config.strategies), folder=folder / "snapshots", models=models(), group=config.group,
         security=config.security, stop=ended.is_set,
     )  # fmt: skip
     return 0

@@ -20,6 +20,7 @@ from streams.reading.follower import Incoming
 from streams.reading.policy_view import order
 
 REFRESH_EVERY = 500  # ms: people cannot tell more often, and each one is kept by the broker until it compacts
+KEEP_BYTES = 50_000_000  # of parts: every search process reads and holds them all
 _CONFIGURED = "configured"  # key of the settings that were last adopted
 
 
@@ -39,6 +40,7 @@ class PolicyLedger:
         self._topic = CompactedTopic()
         self._kept: dict[int, Manifest] = {}  # by seq
         self._parts: dict[str, bytes] = {}
+        self._ours: dict[str, bytes] = {}  # parts of what we published last
         self._obeyed: set[str] = set()
         self._mark, self._last_seq, self._refreshed = -1, 0, -REFRESH_EVERY
         self._adopted = False  # whether our settings were ever published; until then they replace what runs at the next refresh
@@ -157,7 +159,8 @@ class PolicyLedger:
         )  # fmt: skip
         if why := refusal(content, manifest, running=self.running):
             raise InvalidSetting(f"snapshot is not published: {why}")
-        self._parts |= {part.sha256: encode(part) for part in content.split()}
+        self._ours = {part.sha256: self._ours.get(part.sha256) or encode(part) for part in content.split()}
+        self._parts |= self._ours
         self._kept[manifest.seq], self._last_seq, self.running = manifest, manifest.seq, manifest
         self._forget()
 
@@ -170,15 +173,23 @@ class PolicyLedger:
                 self.definition = self._configured
 
     def _forget(self) -> None:
-        """Keep the publications of the last 20 contents and the last one of every hour for 10 days, and the parts that they name."""
+        """Keep the publications of the last 20 contents, the last one of every hour for 10 days as far as their parts fit KEEP_BYTES, and
+        the parts that they name."""
         newest_first = list(reversed(self._list()))
         contents = set(list(dict.fromkeys(one.content_id for one in newest_first))[:KEEP_CONTENTS])
         since = newest_first[0].created - KEEP_MS if newest_first else 0
-        hours = {one.created // HOUR_MS: one.seq for one in reversed(newest_first) if one.created >= since}
-        hourly = set(hours.values())
+        hours = set({one.created // HOUR_MS: one.seq for one in reversed(newest_first) if one.created >= since}.values())
+        named, hourly = {sha for one in newest_first if one.content_id in contents for sha in one.parts}, set[int]()
+        room = KEEP_BYTES - self._size(named)
+        for one in newest_first:
+            if one.seq in hours and (room := room - self._size(more := set(one.parts) - named)) >= 0:
+                hourly.add(one.seq)
+                named |= more
         self._kept = {seq: one for seq, one in self._kept.items() if one.content_id in contents or seq in hourly}
-        named = {sha for one in self._kept.values() for sha in one.parts}
         self._parts = {sha: value for sha, value in self._parts.items() if sha in named}
+
+    def _size(self, parts: Iterable[str]) -> int:
+        return sum(len(self._parts.get(sha, b"")) for sha in parts)
 
     def _list(self) -> list[Manifest]:
         return sorted(self._kept.values(), key=order)

@@ -7,7 +7,7 @@ turn: the next one reads both topics again, so there is no state to repair.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from kafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAs
 from kafka.errors import KafkaError
 
 from learners.definition import Definition
+from learners.models import FinalsModel
 from learners.registry import Registry
 from schemas.errors import ForageError, NotFound
 from schemas.snapshots import Content
@@ -37,6 +38,7 @@ def run(
     *,
     definition: Definition,
     folder: Path,
+    models: Sequence[FinalsModel] = (),
     group: str = "forage",
     security: Security | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -45,8 +47,9 @@ def run(
 
     `definition` is what a first policy is fitted to; a changed one replaces what runs, else the running policy's own goes on (it may have
     been promoted). `folder` is a learners.registry folder where contents wait for their promotion.
+    `models` are fitted on `search.outcomes`, in this order.
     """
-    begin = partial(Turn, bootstrap, definition=definition, stored=partial(stored, folder), security=security)
+    begin = partial(Turn, bootstrap, definition=definition, stored=partial(stored, folder), models=models, security=security)
     said = ""
     while not stop():
         try:

@@ -1,6 +1,7 @@
 """The publisher's core: add the shares of all partitions, fit, publish when something changed. Kafka and the embedded loop both use it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +14,15 @@ from schemas.outcomes import Amendment, Outcome
 from schemas.rows import TallyKey, TallyRow
 from schemas.snapshots import Array, Content
 
-Fit = Callable[[], Mapping[str, Array]]
+
+class Fitted(NamedTuple):
+    """Arrays of all models, fitted to one definition."""
+
+    definition: Definition
+    arrays: Mapping[str, Array]
+
+
+Fit = Callable[[], Fitted]
 
 
 class Publisher:
@@ -63,8 +72,8 @@ class Publisher:
         return bool(self._models) and self.finals.wants(final_id, time)
 
     def redefine(self, definition: Definition) -> None:
-        """Fit another definition, to the rows that were `put` and to the finals."""
-        self.definition, self._sums, self._fits = definition, Accumulator(definition), 0
+        """Fit another definition, to the rows that were `put` and to the finals. Arrays of models that were fitted to the old one go."""
+        self.definition, self._sums, self._fits, self._arrays = definition, Accumulator(definition), 0, {}
         for (_, key), sums in self._rows.items():
             self._sums.add({key: sums})
         self._changed = True
@@ -76,24 +85,31 @@ class Publisher:
             return None
         self._fits = due
         models, finals, definition, last = self._models, self.finals.sorted(), self.definition, dict(self._arrays)
-        return lambda: fit_models(models, finals, definition, last)
+        return lambda: Fitted(definition, fit_models(models, finals, definition, last))
 
-    def take(self, arrays: Mapping[str, Array]) -> None:
-        """Publish these arrays of models from now on; equal ones stay the objects that they were, with what is known of their bytes."""
-        if arrays != self._arrays:
-            self._arrays = {name: self._arrays[name] if self._arrays.get(name) == one else one for name, one in arrays.items()}
-            self._changed = True
+    def take(self, fitted: Fitted) -> None:
+        """Publish these arrays of models from now on, unless the definition has changed meanwhile."""
+        if fitted.definition is self.definition:
+            self._take(fitted.arrays)
 
     def keep(self, content: Content) -> None:
-        """Go on with the arrays of our models in what was published, until they are fitted again."""
+        """Go on with the arrays of our models in what was published, until they are fitted again; not if it has another definition."""
+        if content.definition.get("policy") != self.definition.model_dump(mode="json"):
+            return
         ours = tuple(f"{model.name}." for model in self._models)
-        self.take({name: array for name, array in content.arrays.items() if name.startswith(ours)})
+        self._take({name: array for name, array in content.arrays.items() if name.startswith(ours)})
 
-    def refresh(self) -> Content | None:
-        """The fitted policy, or None when nothing changed since the last refresh. Fits the models first if that is due."""
-        if (fit := self.due()) is not None:
-            self.take(fit())
+    def refresh(self, *, fit: bool = True) -> Content | None:
+        """The fitted policy, or None when nothing changed since the last refresh. Fits the models first if that is due, and `fit`."""
+        if fit and (due := self.due()) is not None:
+            self.take(due())
         if not self._changed:
             return None
         self._changed = False
         return self._sums.content(models=self._arrays)
+
+    def _take(self, arrays: Mapping[str, Array]) -> None:
+        """Equal arrays stay the objects that they were, with what is known of their bytes."""
+        if arrays != self._arrays:
+            self._arrays = {name: self._arrays[name] if self._arrays.get(name) == one else one for name, one in arrays.items()}
+            self._changed = True

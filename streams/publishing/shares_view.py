@@ -2,9 +2,10 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from learners.definition import Definition
+from learners.models import FinalsModel
 from schemas.codec import decode
 from schemas.errors import InvalidMessage
 from schemas.rows import TallyRow
@@ -18,13 +19,13 @@ from streams.reading.sources import Sources, source_of
 class SharesView:
     """Rows of every source partition, added and fitted. Rows are absolute, so the same record twice changes nothing."""
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, models: Sequence[FinalsModel] = ()) -> None:
         self.definition = definition
+        self.publisher = Publisher(definition, models)
         self.applied: dict[str, list[int]] = {}  # "state.shares/PARTITION" -> its last offset that is in the fit, as manifests have it
         self.late = 0  # rows that a former owner said after its successor
         self.refused = 0
         self.last_refusal = ""
-        self._publisher = Publisher(definition)
         self._sources = Sources()
         self._fitted: Content | None = None
 
@@ -45,14 +46,20 @@ class SharesView:
             else:
                 self.late += 1
         for source, some in rows.items():
-            self._publisher.put(source, some)
+            self.publisher.put(source, some)
+
+    def define(self, definition: Definition) -> bool:
+        """Fit this definition from now on; whether it is another one."""
+        changed = definition != self.definition
+        if changed:
+            self.definition = definition
+            self.publisher.redefine(definition)
+        return changed
 
     def content(self, definition: Definition) -> Content:
         """The policy of this definition as of now; fitted again only when something changed."""
-        if definition != self.definition:
-            self.definition = definition
-            self._publisher.redefine(definition)
-        fresh = self._publisher.refresh()
+        self.define(definition)
+        fresh = self.publisher.refresh(fit=False)
         if fresh is not None or self._fitted is None:
             self._fitted = fresh
         assert self._fitted is not None, "a new publisher always has something to fit"

@@ -1,19 +1,25 @@
-"""One time of being the publisher: follows the shares and the topic of policies, obeys, refreshes, sends what the ledger wants sent."""
+"""One time of being the publisher: follows the shares and the topic of policies, obeys, refreshes, sends what the ledger wants sent.
+
+With models it follows the outcomes too. It does not wait for them: until all that are kept were read once, the models that were published
+last go on.
+"""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from learners.definition import Definition
+from learners.models import FinalsModel
 from schemas.codec import decode
 from schemas.errors import ForageError, InvalidMessage, Unavailable
 from schemas.snapshots import Command, Content
-from schemas.topics import CONTROL, POLICY, SHARES
+from schemas.topics import CONTROL, OUTCOMES, POLICY, SHARES
 from streams.admin import topic_ids
 from streams.clients import DisposableProducer, Security, connect
 from streams.publishing.ledger import PolicyLedger
+from streams.publishing.outcomes_view import Fitter, OutcomesView
 from streams.publishing.shares_view import SharesView
 from streams.reading.follower import Follower, Incoming
 
@@ -25,14 +31,16 @@ class Turn:
     """From taking over to losing the group, or to the first error. One thread calls; the followers share `_lock` with it."""
 
     def __init__(
-        self, bootstrap: str, *, definition: Definition, stored: Callable[[str], Content], security: Security | None = None
+        self, bootstrap: str, *, definition: Definition, stored: Callable[[str], Content], models: Sequence[FinalsModel] = (),
+        security: Security | None = None,
     ) -> None:  # fmt: skip
         control = f"control/{topic_ids(bootstrap, [CONTROL.name], security=security).get(CONTROL.name, '')}"
         self._ledger = PolicyLedger(definition, control=control, stored=stored)
-        self._shares = SharesView(definition)
+        self._shares = SharesView(definition, models)
         self._lock = threading.Lock()
+        self._outcomes, self._fitter = OutcomesView(self._shares.publisher, self._lock), Fitter()
         self._waiting: list[Incoming] = []
-        self._said = ""
+        self._said, self._complained = "", 0
         self._producer: Any = connect(
             DisposableProducer, bootstrap, security=security, enable_idempotence=False, acks="all", max_in_flight_requests_per_connection=1,
             delivery_timeout_ms=SEND, request_timeout_ms=SEND // 2, max_block_ms=SEND // 2, bootstrap_timeout_ms=2_000,
@@ -42,6 +50,7 @@ class Turn:
             Follower(bootstrap, topic.name, handle=partial(self._take, handle), security=security)
             for topic, handle in ((POLICY, self._ledger.saw), (SHARES, self._shares.apply))
         ]
+        self._concluded = [Follower(bootstrap, OUTCOMES.name, handle=self._conclude, security=security)] if models else []
 
     def step(self, commands: list[Incoming], now: int) -> int | None:
         """Obey, refresh, send; the offset of the last command that is dealt with. Raises KafkaError, and Unavailable when fenced."""
@@ -51,6 +60,8 @@ class Turn:
         with self._lock:
             if self._ledger.epoch is None:
                 self._ledger.take_over(now)
+                self._shares.define(self._ledger.definition)
+                self._carry()
                 log.info("publishing with epoch %s, after seq %s", self._ledger.epoch, self._ledger.running and self._ledger.running.seq)
         done = None
         while self._waiting:
@@ -59,19 +70,42 @@ class Turn:
             self._send()
             done = self._waiting.pop(0).offset
         with self._lock:
+            self._fit()
             self._refresh(now)
         self._send()
         return done
 
     def close(self) -> None:
         """Stop following; what was not sent is found by the next owner."""
-        for one in self._followers:
+        for one in self._followers + self._concluded:
             one.close()
         self._producer.close(timeout=0.2)
 
     def _take(self, handle: Callable[[list[Incoming]], None], records: list[Incoming]) -> None:
         with self._lock:
             handle(records)
+
+    def _conclude(self, records: Sequence[Incoming]) -> None:
+        self._outcomes.apply(records)
+        if self._outcomes.refused > 2 * self._complained:  # the first, then ever more rarely
+            self._complained = self._outcomes.refused
+            log.error("%d conclusions so far are refused, the last: %s", self._outcomes.refused, self._outcomes.last_refusal)
+
+    def _carry(self) -> None:
+        """Go on with what the models learned before we took over, or before what runs now was promoted."""
+        try:
+            if self._ledger.running is not None:
+                self._shares.publisher.keep(self._ledger.content(self._ledger.running))
+        except ForageError as error:
+            log.warning("models begin anew: %s", error)
+
+    def _fit(self) -> None:
+        """Take what was fitted, begin what is due."""
+        if (fitted := self._fitter.result()) is not None:
+            self._shares.publisher.take(fitted)
+        if not self._fitter.busy and all(one.wait(0.0) for one in self._concluded) and (fit := self._shares.publisher.due()) is not None:
+            log.info("models are fitted to %d finals, of %d seen", len(self._shares.publisher.finals), self._shares.publisher.finals.count)
+            self._fitter.start(fit)
 
     def _obey(self, record: Incoming, now: int) -> None:
         try:
@@ -92,6 +126,8 @@ class Turn:
         if not self._ledger.due(now):
             return
         try:
+            if self._shares.define(self._ledger.definition):
+                self._carry()
             content = self._shares.content(self._ledger.definition)
             self._ledger.refresh(content, applied=self._shares.applied, now=now)
             self._said = ""

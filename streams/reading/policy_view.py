@@ -6,7 +6,7 @@ from learners.gate import refusal
 from learners.policy import Policy
 from schemas.codec import decode
 from schemas.errors import CorruptFile, InvalidMessage
-from schemas.snapshots import CURRENT, PART, Joiner, Manifest, Part
+from schemas.snapshots import CURRENT, PART, Content, Joiner, Manifest, Part
 from streams.reading.follower import Incoming
 
 _WAITING = 20  # manifests whose parts are not here yet; the publisher keeps as many contents
@@ -18,6 +18,7 @@ class PolicyView:
     def __init__(self) -> None:
         self.policy: Policy | None = None
         self.manifest: Manifest | None = None
+        self.content: Content | None = None
         self.refused = 0
         self.last_refusal = ""
         self._parts: dict[str, bytes] = {}
@@ -67,7 +68,7 @@ class PolicyView:
         if why := refusal(content, manifest, running=self.manifest):
             self._refuse(why)
             return False
-        self.policy, self.manifest = Policy(content, seq=manifest.seq), manifest
+        self.policy, self.manifest, self.content = Policy(content, seq=manifest.seq), manifest, content
         return True
 
     def _best(self) -> tuple[int, int]:

@@ -44,6 +44,8 @@ def test_a_refresh_that_knows_less_is_refused_a_rollback_is_not(applied):
     [
         (with_array("mean", np.full((4, 12), np.inf)), "NaN or infinity"),
         (with_array("mean", np.zeros((4, 3))), "shape"),
+        (with_array("examination.theta", np.ones(5)), "'examination.theta' has shape"),
+        (with_array("examination.theta", np.full(6, 1.5)), "must be probabilities"),
         (with_array("rank.w", np.array([1.0, np.nan])), "'rank.w' holds NaN or infinity"),
         (with_array("covariance", -np.tile(np.eye(12), (4, 1, 1))), "makes no policy"),
         (Content({}, CONTENT.arrays), "feature schema None"),

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
+from learners.arrays import pack, unpack
 from learners.definition import ArmSpec, Definition
 from learners.features import ARM_FEATURES
 from learners.fit import fit
 from learners.tallies import arm_context
+from schemas.base import HOUR_MS
 from schemas.codec import decode, encode
 from schemas.errors import InvalidSetting, NotFound
-from schemas.snapshots import Command, Manifest
+from schemas.snapshots import Command, Content, Manifest
+from streams.publishing import ledger as ledger_module
 from streams.publishing.compacted import CompactedTopic, Keyed
 from streams.publishing.ledger import PolicyLedger
 from streams.reading.follower import Incoming
@@ -272,6 +275,48 @@ def test_the_last_20_contents_are_kept_with_their_parts(topic):
     again = topic.owner(START + 70_000)
     assert again.unsent() == []
     assert again.obey(command("rollback", "c2", content(11).content_id), offset=1, now=START + 70_000)
+
+
+def with_model(number, weights):
+    """A content with the array of a model, `weights` of which decide its bytes."""
+    plain = content(number)
+    return Content(plain.definition, {**plain.arrays, "xmr.w": weights})
+
+
+def noise(seed, kilobytes):
+    return pack(np.random.default_rng(seed).random(128 * kilobytes))
+
+
+def test_a_model_that_did_not_change_is_not_sent_again_nor_read_again(topic):
+    ledger, weights = topic.owner(), noise(1, 900)
+    [*of_model] = (f"part/{part.sha256}" for part in weights.parts)
+    assert len(of_model) == 2
+    ledger.refresh(with_model(1, weights), applied={}, now=START)
+    assert set(of_model) <= set(topic.deliver(ledger))
+    view = topic.reader()
+    known = view.content.arrays["xmr.w"]
+    ledger.refresh(with_model(2, pack(unpack(weights, what="xmr.w"))), applied={}, now=START + 1_000)
+    before = len(topic.records)
+    assert not set(of_model) & set(topic.deliver(ledger))
+    assert view.apply(topic.records[before:])
+    assert view.content == with_model(2, weights)
+    assert view.content.arrays["xmr.w"] is known
+
+
+def test_publications_of_every_hour_are_kept_while_their_parts_are_few(topic, monkeypatch):
+    monkeypatch.setattr(ledger_module, "KEEP_BYTES", 400_000)
+    hourly = topic.owner()
+    for hour in range(30):
+        hourly.refresh(with_model(hour, noise(hour % 2, 1)), applied={}, now=START + hour * HOUR_MS)
+    topic.deliver(hourly)
+    assert len([key for key in topic.held() if key.startswith("manifest/")]) == 30
+    large = Topic()
+    ledger = large.owner()
+    for hour in range(30):
+        ledger.refresh(with_model(hour, noise(hour, 15)), applied={}, now=START + hour * HOUR_MS)
+        large.deliver(ledger)
+    assert len([key for key in large.held() if key.startswith("manifest/")]) == 20  # the last 20 contents, whatever their size
+    assert large.owner(START + 40 * HOUR_MS).content(ledger.running) == with_model(29, noise(29, 15))
 
 
 def test_keys_of_others_stay(topic, three):

@@ -188,6 +188,16 @@ def test_another_definition_fits_the_models_again():
     assert [salt for _, salt, _ in model.fits] == ["forage", "other"]
 
 
+def test_a_fit_to_a_definition_that_is_gone_is_not_taken():
+    publisher, other = Publisher(DEFINITION, [Counting()]), DEFINITION.model_copy(update={"salt": "other"})
+    publisher.conclude(searches(0, 50))
+    fit = publisher.due()
+    publisher.redefine(other)
+    publisher.take(fit())
+    assert numbers(publisher.refresh(fit=False)) == {}
+    assert numbers(publisher.refresh()) == {"rank.n": [50]}
+
+
 def test_a_fit_in_another_thread_is_taken_when_it_is_done():
     publisher = Publisher(DEFINITION, [Counting()])
     publisher.conclude(searches(0, 50))
@@ -208,3 +218,6 @@ def test_a_new_publisher_goes_on_with_what_was_published_until_it_can_fit():
     assert numbers(second.refresh()) == {"rank.n": [50]}  # what is no model of ours is left out
     second.conclude(searches(0, 120))
     assert numbers(second.refresh()) == {"rank.n": [120]}
+    third = Publisher(DEFINITION.model_copy(update={"salt": "other"}), [Counting()])
+    third.keep(running)
+    assert numbers(third.refresh()) == {}

@@ -1,0 +1,61 @@
+"""The conclusions on `search.outcomes`, into a publisher's finals; and the fits of models on them, which take seconds, beside the work."""
+
+from collections.abc import Iterable
+from threading import Lock, Thread
+
+from schemas.errors import InvalidMessage
+from streams.publishing.concluding import conclusion_of
+from streams.publishing.publisher import Fit, Fitted, Publisher
+from streams.reading.follower import Incoming
+
+
+class OutcomesView:
+    """Records of every partition, in any order, any of them again; in bounded memory. `lock` guards the publisher."""
+
+    def __init__(self, publisher: Publisher, lock: Lock) -> None:
+        self.refused = 0
+        self.last_refusal = ""
+        self._publisher, self._lock = publisher, lock
+
+    def apply(self, records: Iterable[Incoming]) -> None:
+        """Take records. They are decoded without the lock: it is most of the work."""
+        found = []
+        for record in records:
+            try:
+                one = conclusion_of(record.value, self._publisher.wants)
+            except InvalidMessage as error:
+                self.refused += 1
+                self.last_refusal = f"partition {record.partition}, offset {record.offset}: {error}"
+                continue
+            if one is not None:
+                found.append(one)
+        with self._lock:
+            self._publisher.conclude(found)
+
+
+class Fitter:
+    """One fit at a time, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._thread: Thread | None = None
+        self._fitted: Fitted | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, fit: Fit) -> None:
+        """Begin a fit; only when not busy."""
+        assert not self.busy, "one fit at a time"
+        self._thread = Thread(target=self._run, args=(fit,), name="forage-fit", daemon=True)  # a fit never delays an end
+        self._thread.start()
+
+    def result(self) -> Fitted | None:
+        """What the fit that ended last gave, once."""
+        if self.busy:
+            return None
+        fitted, self._fitted = self._fitted, None
+        return fitted
+
+    def _run(self, fit: Fit) -> None:
+        self._fitted = fit()
