@@ -27,7 +27,7 @@ class Part(NamedTuple):
 class Glyphs:
     """What bars and small lines are drawn with."""
 
-    full: str = "█"
+    full: str = "▇"
     empty: str = "·"
     steps: str = "▁▂▃▄▅▆▇█"
     drift: str = "│"

@@ -18,7 +18,7 @@ from evaluation.people.names import GENRE_WORDS, MOODS, TOPICS
 Kind = Literal["mood", "genre", "artist", "title", "mistake", "show"]
 Group = Literal["topical", "spearfishing"]
 KINDS: dict[Kind, float] = {"mood": 0.22, "genre": 0.15, "artist": 0.18, "title": 0.2, "mistake": 0.15, "show": 0.1}  # share of searches
-NEEDS: dict[Kind, int] = {"mood": 20, "genre": 24, "artist": 40, "title": 150, "mistake": 120, "show": 40}  # different queries
+NEEDS: dict[Kind, int] = {"mood": 24, "genre": 26, "artist": 40, "title": 150, "mistake": 120, "show": 40}  # different queries
 GROUPS: dict[Group, tuple[Kind, ...]] = {"topical": ("mood", "genre", "artist"), "spearfishing": ("title", "mistake", "show")}
 FAVOURED, OTHERWISE = 1.0, 0.35  # a mood is best served by the genre that is favoured for it
 WANTED = 20  # entities that serve a topical query at most; the rest is as good as nothing
@@ -48,8 +48,9 @@ def needs_of(world: World, seed: int) -> Needs:
     titles = list(_titles(world))
     artists = [_artist(world, work) for work in _of(world, "artist")]
     moods, genres = list(_moods(world)), list(_genres(world))
-    Random(f"moods {seed}").shuffle(moods)
-    Random(f"genres {seed}").shuffle(genres)
+    for some in (moods, genres):  # the shorter, the more often it is typed
+        Random(f"topics {seed}").shuffle(some)
+        some.sort(key=lambda need: need.query.count(" "))
     right = [need for pair in zip(artists, titles, strict=False) for need in pair]
     # Its own generator for each: the slips of the queries that were there before stay what they were.
     wrong = [Need("mistake", mistyped(need.query, Random(f"slip {seed} {need.query}")), need.relevant) for need in right]
