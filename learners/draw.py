@@ -3,7 +3,8 @@
 The prior is that finds fall off as 1/rank and that every arm is as good at its own depth: `RATE * depth / rank` finds a candidate, a
 find being a rewarded entity that no other asked strategy found. Evidence says how many times that an arm finds (its level): Gamma-
 Poisson, the arm's level drawn to 1, a bin's to the arm's, a query class's in that bin to the bin's. A bin opens after the one before
-it. The budget is what the definition's depths add up to, so without evidence the plan is those depths. It fails where what a deep bin
+it, and beyond an arm's own depth only where evidence says that it is better than the prior: a longer list blurs the scores of its top.
+The budget is what the definition's depths add up to, so without evidence the plan is those depths. It fails where what a deep bin
 finds is never shown: the page decides what can be rewarded.
 """
 
@@ -33,8 +34,10 @@ def plan(draws: Reals, depths: Sequence[int]) -> NDArray[np.int32]:
         return np.zeros((0, classes), dtype=np.int32)
     own = np.array(depths)[:, None]
     ends, bins, widths = _pieces(tuple(depths))
-    rate = np.take_along_axis(levels(draws, depths), bins[:, None, :], 2) * (RATE * own / ends)[:, None, :]
+    level = np.take_along_axis(levels(draws, depths), bins[:, None, :], 2)
+    rate = level * (RATE * own / ends)[:, None, :]
     rate[np.broadcast_to((ends <= np.minimum(LEAST, own))[:, None, :], rate.shape)] = np.inf
+    rate[(ends > own)[:, None, :] & (level <= 1.0)] = -np.inf
     rate = np.minimum.accumulate(rate, axis=2)  # behind a poor bin no other is reached
     cost = np.take_along_axis(_reached(draws), bins, 1) * widths  # candidates that opening a piece is expected to bring
     budget = cost[ends <= own].sum()
@@ -42,6 +45,7 @@ def plan(draws: Reals, depths: Sequence[int]) -> NDArray[np.int32]:
     order = np.argsort(-by_class, axis=1, kind="stable")  # ties: the earlier piece, then the earlier arm
     costs, wide = cost.T.reshape(-1)[order], widths.T.reshape(-1)[order]
     left = np.clip(budget - (np.cumsum(costs, axis=1) - costs), 0.0, costs)
+    left[np.take_along_axis(by_class, order, 1) == -np.inf] = 0.0
     taken = np.floor(wide * np.divide(left, costs, out=np.zeros_like(costs), where=costs > 0.0) + 1e-6)
     out = np.empty_like(taken)
     np.put_along_axis(out, order, taken, axis=1)

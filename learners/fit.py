@@ -6,6 +6,7 @@ read alike, and addition in int64 before anything is weighted makes order and ba
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from learners.arrays import pack
 from learners.definition import Definition
 from learners.draw import plan
+from learners.drift import since
 from learners.features import ARM_FEATURES, QUERY_CLASSES, class_index
-from learners.selection.arm import PRIOR_CREDIT, Posteriors, Sums, fit_arms
-from learners.tallies import RANK_BINS, Tallies, arm_context, triangle
+from learners.selection.arm import OWN_WEIGHT, PRIOR_CREDIT, Posteriors, Sums, fit_arms, own_mean
+from learners.tallies import HOURS_KEPT, RANK_BINS, Tallies, arm_context, triangle
 from schemas.base import UNIT
 from schemas.snapshots import Array, Content
 
@@ -40,37 +42,49 @@ def _square() -> NDArray[np.intp]:
 _SQUARE = _square()
 
 
-class _Days:
-    """Exact int64 sums by day, and their weighted sum."""
+class _Hours:
+    """Exact int64 sums by hour, and by whole day before the last 48 hours: a store may have folded them, so both must read alike."""
 
     def __init__(self, size: int):
         self._sums: dict[int, NDArray[np.int64]] = {}
-        self._days = np.zeros(0)
-        self._matrix: NDArray[np.float64] | None = np.zeros((0, size))  # the sums by day, ascending; None while a new day is not in it
-        self._size = size
+        self._first = np.zeros(0, dtype=np.int64)
+        self._matrix: NDArray[np.int64] | None = np.zeros((0, size), dtype=np.int64)  # rows by first hour; None while one is not in it
+        self._size, self._keep = size, 0
 
-    def add(self, day: int, sums: NDArray[np.int64]) -> None:
-        have = self._sums.get(day)
+    def add(self, hour: int, sums: NDArray[np.int64]) -> None:
+        first = hour if hour >= self._keep else hour // 24 * 24
+        have = self._sums.get(first)
         if have is None:
-            self._sums[day] = have = np.zeros(self._size, dtype=np.int64)
+            self._sums[first] = have = np.zeros(self._size, dtype=np.int64)
             self._matrix = None
         have += sums
-        if not have.any():  # a day that was taken back (erased, folded elsewhere) leaves no trace, not even in rounding
-            del self._sums[day]
+        if not have.any():  # an hour that was taken back (erased, folded elsewhere) leaves no trace, not even in rounding
+            del self._sums[first]
             self._matrix = None
         elif self._matrix is not None:
-            self._matrix[np.searchsorted(self._days, day)] = have
+            self._matrix[np.searchsorted(self._first, first)] = have
 
-    def weighted(self, newest_day: int, half_life_days: float) -> NDArray[np.float64]:
-        """sum_day 2^(-age / half life) * sums; days are in order, so the order of arrival rounds nothing."""
+    def read(self, newest_day: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(first hours, ascending; sums): hours of the last days, whole days before. `newest_day` never falls."""
+        keep = (newest_day - HOURS_KEPT // 24) * 24
+        if keep > self._keep:
+            self._keep, old, self._sums, self._matrix = keep, self._sums, {}, None
+            for hour, sums in old.items():
+                self.add(hour, sums)
         if self._matrix is None:
-            days = sorted(self._sums)
-            self._days, self._matrix = (
-                np.array(days, dtype=np.float64),
-                np.array([self._sums[day] for day in days], dtype=np.float64).reshape(-1, self._size),
-            )
-        weights: NDArray[np.float64] = np.exp2(np.minimum(0.0, self._days - newest_day) / half_life_days)
-        return weights @ self._matrix
+            self._first = np.array(sorted(self._sums), dtype=np.int64)
+            self._matrix = np.array([self._sums[hour] for hour in self._first.tolist()], dtype=np.int64).reshape(-1, self._size)
+        return self._first, self._matrix
+
+    def weighted(self, newest_day: int, half_life_days: float, since: int) -> NDArray[np.float64]:
+        """sum_day 2^(-age / half life) * sums from hour `since` on; days are added first and in order, so that nothing rounds anew."""
+        first, sums = self.read(newest_day)
+        begin = np.searchsorted(first, since)
+        days = first[begin:] // 24
+        starts = np.flatnonzero(np.diff(days, prepend=-1))
+        by_day = np.add.reduceat(sums[begin:], starts) if len(starts) else sums[begin:]
+        weights: NDArray[np.float64] = np.exp2(np.minimum(0.0, days[starts] - float(newest_day)) / half_life_days)
+        return weights @ by_day.astype(np.float64)
 
 
 class Accumulator:
@@ -80,11 +94,12 @@ class Accumulator:
         self.definition = definition
         self._row = {arm.name: row for row, arm in enumerate(definition.arms)}
         self._plain = {"model": MODEL, "feature_schema": ARM_FEATURES.hash, "policy": definition.model_dump(mode="json")}
-        self._arms = [_Days(_ARM_SIZE) for _ in definition.arms]
-        self._draws = [_Days(_CLASSES * _BINS * 3) for _ in definition.arms]
+        self._arms = [_Hours(_ARM_SIZE) for _ in definition.arms]
+        self._draws = [_Hours(_CLASSES * _BINS * 3) for _ in definition.arms]
         self._dirty = set(range(len(definition.arms)))
         self._weighted = np.zeros((len(definition.arms), _ARM_SIZE))
         self._drawn = np.zeros((len(definition.arms), _CLASSES, _BINS, 3))
+        self._since = np.zeros(len(definition.arms), dtype=np.int32)
         self._newest_day = -1
         self.newest_hour = 0
 
@@ -96,11 +111,11 @@ class Accumulator:
             if row is None:
                 continue
             if kind == "arm" and context == _CONTEXT and len(sums) == _ARM_SIZE:
-                self._arms[row].add(hour // 24, sums)
+                self._arms[row].add(hour, sums)
             elif kind == "draw" and len(sums) == 3 * _BINS:
                 by_class = np.zeros((_CLASSES, 3 * _BINS), dtype=np.int64)
                 by_class[class_index(context)] = sums
-                self._draws[row].add(hour // 24, by_class.ravel())
+                self._draws[row].add(hour, by_class.ravel())
             else:
                 continue
             self._dirty.add(row)
@@ -112,12 +127,25 @@ class Accumulator:
             self._newest_day, self._dirty = day, set(range(len(self._arms)))
         half_life = self.definition.half_life_hours / 24
         for row in self._dirty:
-            self._weighted[row] = self._arms[row].weighted(day, half_life)
-            self._drawn[row] = self._draws[row].weighted(day, half_life).reshape(_CLASSES, _BINS, 3)
+            self._since[row] = since(*self._earned(row, day))
+            self._weighted[row] = self._arms[row].weighted(day, half_life, self._since[row])
+            self._drawn[row] = self._draws[row].weighted(day, half_life, self._since[row]).reshape(_CLASSES, _BINS, 3)
         self._dirty.clear()
-        fitted = fit_arms(_sums(self._weighted), [arm.kind for arm in self.definition.arms])
-        depths = [arm.depth for arm in self.definition.arms]
-        return _content(self._plain, fitted, running_record(self._drawn), plan(self._drawn, depths), models)
+        sums = _sums(self._weighted)
+        # An arm that has changed is no untried one: of it one expects what it earned since.
+        start = own_mean(sums.n, sums.y, weight=np.where(self._since > 0, 0.0, OWN_WEIGHT))
+        arrays = {
+            **_arrays(fit_arms(sums, [arm.kind for arm in self.definition.arms], mean_credit=start)),
+            "record": running_record(self._drawn),
+            "draw.plan": plan(self._drawn, [arm.depth for arm in self.definition.arms]),
+            "since": self._since,
+        }
+        return Content(self._plain, {**models, **{name: pack(one) for name, one in arrays.items()}})
+
+    def _earned(self, row: int, day: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Searches that asked the arm, its credit and the squares, by first hour."""
+        first, sums = self._arms[row].read(day)
+        return first, sums[:, 0].astype(np.float64), sums[:, 1] / UNIT, sums[:, 2] / (UNIT * UNIT)
 
 
 def running_record(draws: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -143,18 +171,8 @@ def _sums(weighted: NDArray[np.float64]) -> Sums:
     )
 
 
-def _content(
-    plain: Mapping[str, object], fitted: Posteriors, record: NDArray[np.float64], depths: NDArray[np.int32], models: Mapping[str, Array]
-) -> Content:
-    arrays: Mapping[str, NDArray[np.generic]] = {
-        "mean": fitted.mean,
-        "covariance": fitted.covariance,
-        "sigma2": fitted.sigma2,
-        "n": fitted.n,
-        "record": record,
-        "draw.plan": depths,
-    }
-    return Content(plain, {**models, **{name: pack(one) for name, one in arrays.items()}})
+def _arrays(fitted: Posteriors) -> dict[str, NDArray[Any]]:
+    return {"mean": fitted.mean, "covariance": fitted.covariance, "sigma2": fitted.sigma2, "n": fitted.n}
 
 
 def fit(definition: Definition, tallies: Tallies, newest_hour: int) -> Content:

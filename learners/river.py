@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from river import bandit, base, proba
 
-from learners.selection.arm import PRIOR_CREDIT, RIDGE, Posteriors, Sums, fit_arms
+from learners.selection.arm import OWN_WEIGHT, PRIOR_CREDIT, RIDGE, Posteriors, Sums, fit_arms
 from learners.selection.selector import within
 from learners.selection.thompson import normal_cdf
 from schemas.errors import InvalidSetting
@@ -32,6 +32,8 @@ class ArmRegressor(base.Regressor):  # type: ignore[misc]  # river has no types 
         What the prior counts, in observations.
     mean
         Prior weight of the feature "bias".
+    own
+        Observations after which the prior weight is half `mean`, half the mean of y itself; None: it stays `mean`.
 
     Examples
     --------
@@ -47,9 +49,10 @@ class ArmRegressor(base.Regressor):  # type: ignore[misc]  # river has no types 
 
     """
 
-    def __init__(self, weight: float = RIDGE, mean: float = PRIOR_CREDIT):
+    def __init__(self, weight: float = RIDGE, mean: float = PRIOR_CREDIT, own: float | None = None):
         self.weight = weight
         self.mean = mean
+        self.own = own
         self._index: dict[base.typing.FeatureName, int] = {BIAS: 0}
         self._n, self._y, self._yy = 0.0, 0.0, 0.0
         self._xy = np.zeros(1)
@@ -86,7 +89,8 @@ class ArmRegressor(base.Regressor):  # type: ignore[misc]  # river has no types 
         """The posterior over `names()`, arrays with a leading axis of 1."""
         if self._fitted is None:
             sums = Sums(*(np.array([one]) for one in (self._n, self._y, self._yy, self._xy, self._xx)))
-            self._fitted = fit_arms(sums, weight=self.weight, mean_credit=self.mean)
+            start = self.mean if self.own is None else (self._y + self.own * self.mean) / (self._n + self.own)
+            self._fitted = fit_arms(sums, weight=self.weight, mean_credit=start)
         return self._fitted
 
     def names(self) -> list[base.typing.FeatureName]:
@@ -130,7 +134,7 @@ class StrategyPolicy(bandit.base.ContextualPolicy):  # type: ignore[misc]  # as 
         self.weight = weight
         self.mean = mean
         self.seed = seed
-        self.regressor = ArmRegressor(weight, mean)
+        self.regressor = ArmRegressor(weight, mean, own=OWN_WEIGHT)
         self._rng = Random(seed)
 
     def probability(self, context: Context) -> float:

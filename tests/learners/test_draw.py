@@ -44,13 +44,13 @@ def greedy(draws, depths, of):
             bin_ = sum(end > edge for edge in HIGH[:5])
             share = 1.0 if bin_ == 0 else min(1.0, searches[row, bin_ - 1] / searches[row, 0])
             rate = np.inf if end <= min(LEAST, own) else level[row, bin_] * (RATE * own / end)
-            worst = min(worst, rate)
+            worst = min(worst, -np.inf if end > own and level[row, bin_] <= 1.0 else rate)
             pieces[row].append((worst, end - begin))
             reached.append((end - begin) * share)
             rest += (end - begin) * share if end <= own else 0.0
         costs.append(reached)
     while rest > 0:
-        ready = [(-pieces[row][at][0], at, row) for row, at in enumerate(front) if at < len(pieces[row])]
+        ready = [(-pieces[row][at][0], at, row) for row, at in enumerate(front) if at < len(pieces[row]) and pieces[row][at][0] > -np.inf]
         if not ready:
             break
         _, at, row = min(ready)

@@ -51,7 +51,8 @@ def test_known_answer_with_decay():
     fitted = Policy(fit(definition(half_life_hours=168.0), tallies, 24 * 10 + 3), seq=1).posteriors
     row = ARMS.index("dense")
     assert fitted.n[row] == 3.0
-    assert fitted.mean[row, 0] == pytest.approx((10 + 2 * 1.0 + 1 * 0.5) / (20 + 3))
+    start = (10 + 2 * 1.0 + 1 * 0.5) / (20 + 3)  # the arm's own mean, which its contexts start from
+    assert fitted.mean[row, 0] == pytest.approx((20 * start + 2 * 1.0 + 1 * 0.5) / (20 + 3))
     assert fitted.covariance[row, 0, 0] == pytest.approx(1 / 23)
 
 
