@@ -22,7 +22,7 @@ from learners.examination import Examination
 from learners.finals import Final
 from learners.models import FinalsModel, Fitted
 from memory_index.reader import MemoryReader
-from ops.wiring import EmbeddedLoop, definition, retrievers_of
+from ops.wiring import EmbeddedLoop, definition, models, retrievers_of
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
 from retrievers.fusion import convex, rrf
@@ -37,7 +37,6 @@ STRATEGIES = ("lexical", "lexical_title", "trigrams", "memory", "neighbours", "p
 FROM_FEEDBACK = frozenset({"memory", "neighbours", "xmr"})  # of no use to a fixed mix that is tuned before anything was learned
 EVERY = 900_000  # ms from one search to the next: 4,000 searches are six weeks
 TUNED_ON = 300  # searches whose people were asked what they want, to find the best weights of the tuned mix
-MODELS: tuple[FinalsModel, ...] = (Examination(),)
 SEEN = 10  # places whose chance of being seen is told
 SHOWN, BEST = len(POSITION_BINS), 3  # best known entities told of a query
 CLICK = SHOWN + ACTION_KINDS.index("click")
@@ -72,8 +71,8 @@ def run(*, seed: int, searches: int, out: Path, audience: Audience) -> DemoResul
     change = drift(music, seed)
     crowd = people(change, seed)
     # No real time in the log: two runs are equal.
-    models = tuple(map(_Noted, MODELS))
-    loop = EmbeddedLoop(music.entities, definition(STRATEGIES), clock=lambda: 0.0, retrievers=retrievers, models=models)
+    noted = tuple(map(_Noted, models()))
+    loop = EmbeddedLoop(music.entities, definition(STRATEGIES), clock=lambda: 0.0, retrievers=retrievers, models=noted)
     try:
         session = _Session(loop, crowd, change, seed=seed, drift_at=searches // 2)
         about = _about(seed, crowd, change) | {"weights": session.weights}
@@ -88,7 +87,7 @@ def run(*, seed: int, searches: int, out: Path, audience: Audience) -> DemoResul
         audience.ends()
         loop.close()
     drifted = {"at": session.drift_at, "album": about["album"], "artist": about["artist"]} if session.drift_at else None
-    figures = summary(watched, about=about, drift=drifted, tried=tried, examination=_examination(crowd, models), memory=memory)
+    figures = summary(watched, about=about, drift=drifted, tried=tried, examination=_examination(crowd, noted), memory=memory)
     out.mkdir(parents=True, exist_ok=True)
     page = out / "demo.html"
     page.write_text(report_page(figures), encoding="utf-8")
@@ -200,10 +199,10 @@ class _Noted:
         return self.last
 
 
-def _examination(crowd: People, models: Sequence[_Noted]) -> Figures:
+def _examination(crowd: People, noted: Sequence[_Noted]) -> Figures:
     """The chance of being seen by place: true, where the estimate starts, and the estimate with its standard errors."""
     places = range(1, SEEN + 1)
-    found = next((one.last for one in models if one.name == Examination.name), {})
+    found = next((one.last for one in noted if one.name == Examination.name), {})
     now = {name: [float(value) for value in found[name][:SEEN]] for name in ("curve", "se")} if found else None
     return {"true": [crowd.examined(place) for place in places], "start": [1.0 / place for place in places], "now": now}
 
