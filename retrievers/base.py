@@ -34,7 +34,8 @@ def ordered(pairs: Iterable[tuple[str, float]], depth: int) -> list[Candidate]:
     for entity_id, score in pairs:
         if 0.0 < score < math.inf and score > best.get(entity_id, 0.0):
             best[entity_id] = score
-    return ranking(best.items())[: max(depth, 0)]
+    first = sorted([(-score, entity_id) for entity_id, score in best.items()])[: max(depth, 0)]
+    return [Candidate(entity_id, -minus) for minus, entity_id in first]
 
 
 def ranking(pairs: Iterable[tuple[str, float]]) -> list[Candidate]:

@@ -10,10 +10,11 @@ from schemas.candidates import Candidate, Evidence, Request
 from schemas.q2e import q2e
 
 # Hit@10 of this strategy alone on the 3,921 first searches of a query in bestbuy_games, played in order of time (standard error 0.7
-# points): 0.712, and 0.812 are among its first 50; with the 50 nearest 0.709 and 0.793; with 20 or 5 hit@10 falls 1 and 5 points. P from
-# 2 to 4: +-0.2 points; only above similarity 0.3: -5. Other similarities (50 nearest): tf-idf cosine of trigrams 0.70, edit distance
-# (Damerau-Levenshtein by length) 0.67, words 0.63, embeddings (MiniLM) 0.69.
-NEAR = 100  # past queries that lend
+# points): 0.712, and 0.812 are among its first 50. With never more than 50 past queries 0.709 and 0.793; with 20 or 5 hit@10 falls 1
+# and 5 points. P from 2 to 4: +-0.2 points; only above similarity 0.3: -5. With an encoder (MiniLM) 0.718 and 0.829.
+# Other similarities in place of the letters' 0.705, 50 past queries: tf-idf cosine of trigrams 0.70, edit distance (Damerau-Levenshtein
+# by length) 0.67, words 0.63, MiniLM alone 0.69.
+NEAR, MOST, ENOUGH = 50, 100, 50  # past queries that lend: 50, and up to 100 while they lend fewer than 50 entities
 P = 3  # power of the similarity
 
 
@@ -28,7 +29,7 @@ class PastQueries(Protocol):
 
 
 class NeighbourRetriever:
-    """The score of an entity is the sum over the 100 nearest past queries with something to serve of
+    """The score of an entity is the sum over the nearest past queries with something to serve (50; up to 100 for few entities) of
 
         similarity^3 * S / (kappa + V)    S, V: the entity's evidence under that past query
 
@@ -62,7 +63,7 @@ class NeighbourRetriever:
         if memory is None or depth <= 0 or request.query_key.startswith(SHELF):
             return []
         self._near.follow(memory.queries())
-        lent, left = dict[str, float](), NEAR
+        lent, lenders = dict[str, float](), 0
         for minus, past in self._near.near(request.query_key):
             served = memory.served(past, request.segment) if past != request.query_key else ()
             if not served:
@@ -70,8 +71,8 @@ class NeighbourRetriever:
             weight = (-minus) ** P
             for entity, one in served:
                 lent[entity] = lent.get(entity, 0.0) + weight * q2e(0.0, one.reward, one.examined, self._kappa)
-            left -= 1
-            if not left:
+            lenders += 1
+            if lenders == MOST or (lenders >= NEAR and len(lent) >= ENOUGH):
                 break
         return ordered(((entity, score) for entity, score in lent.items() if self._among is None or entity in self._among), depth)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
 from memory_index.snapshot import base_of, table_of
-from retrievers.near_queries import MEANING, SCAN, NearQueries
-from retrievers.neighbours import NEAR, NeighbourRetriever
+from retrievers.near_queries import MEANING, NearQueries
+from retrievers.neighbours import ENOUGH, MOST, NEAR, NeighbourRetriever
 from schemas.ids import query_key
 from tests.retrievers.hash_encoder import HashEncoder
 from tests.retrievers.shop import DAY, request
@@ -151,13 +151,17 @@ def test_the_evidence_of_the_segment_is_lent() -> None:
     assert [one.entity_id for one in neighbours.retrieve(request("halos"), 9)] == ["b", "a"]
 
 
-def test_only_the_nearest_lend() -> None:
+@pytest.mark.parametrize(("entities", "lenders"), [(1_000, NEAR), (ENOUGH, NEAR), (ENOUGH - 1, MOST)])
+def test_only_the_nearest_lend(entities: int, lenders: int) -> None:
     memory = reader()
-    for number in range(SCAN + 20):
-        click(memory, "halo " + "x" * (number + 1), f"e{number:03d}")
+    for number in range(MOST + 20):
+        click(memory, "halo " + "x" * (number + 1), f"e{number % entities:03d}")
     found = NeighbourRetriever(memory).retrieve(request("halo"), 1_000)
     # The longer the past query, the smaller the share of it that is "halo": the shortest are the nearest.
-    assert sorted(one.entity_id for one in found) == [f"e{number:03d}" for number in range(NEAR)]
+    assert {one.entity_id for one in found} == {f"e{number % entities:03d}" for number in range(lenders)}
+    held = ["halo " + "x" * (number + 1) for number in range(MOST + 20)]
+    total = sum(similarity("halo", name, held) ** 3 * 0.5 for name in held[:lenders])
+    assert math.fsum(one.score for one in found) == pytest.approx(total)
 
 
 def test_order_of_coming_does_not_matter() -> None:
@@ -196,6 +200,7 @@ def test_queries_come_while_others_search() -> None:
     memory = reader()
     click(memory, "halo", "e000")
     neighbours = NeighbourRetriever(memory, encoder=HashEncoder(16))
+    assert neighbours.refresh()  # of several threads that begin at once, only the first takes in what is new
     started, done = Event(), Event()
 
     def look() -> int:
