@@ -5,7 +5,7 @@ file of its own; files of like size are merged, so there are about log2(n) of th
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -56,27 +56,30 @@ class EmbeddingCache:
 
     def add(self, keys: Sequence[str], vectors: Vectors) -> None:
         """Keep rows; on disk when this returns. Raises Unavailable if they cannot be written, InvalidSetting if they are no unit rows."""
-        if not keys:
-            return
         with self._lock:
-            merged, parts = [], [NamedVectors(list(keys), vectors)]
-            count = len(keys)
+            new = {key: row for key, row in zip(keys, vectors, strict=True) if key not in self._found}
+            if not new:
+                return
+            merged: list[tuple[Path, NamedVectors]] = []
+            count = len(new)
             while self._files and len(self._files[-1][1].keys) < 2 * count:
                 merged.append(self._files.pop())
-                parts.append(merged[-1][1])
-                count += len(parts[-1].keys)
+                count += len(merged[-1][1].keys)
+            for _, held in merged:
+                new |= zip(held.keys, held.vectors, strict=True)
             try:
-                self._open(self._write(parts))
-            except OSError as error:
+                self._open(self._write(new))
+            except BaseException as error:
                 self._files += reversed(merged)
+                if not isinstance(error, OSError):
+                    raise
                 raise Unavailable(
-                    f"{self._folder} does not take embeddings ({error.strerror}); free some space or give another folder"
+                    f"{self._folder} takes no embeddings ({error.strerror}); free some space or give another folder"
                 ) from None
             for path, _ in merged:
                 path.unlink(missing_ok=True)
 
-    def _write(self, parts: Sequence[NamedVectors]) -> Path:
-        rows = {key: row for part in parts for key, row in zip(part.keys, part.vectors, strict=True)}
+    def _write(self, rows: Mapping[str, Vectors]) -> Path:
         keys = sorted(rows)
         path = self._folder / f"{digest(*keys)}-{os.getpid()}{SUFFIX}"  # two processes never write to one name
         write_vectors(path, keys, np.stack([rows[key] for key in keys]), model_id=self._model_id)

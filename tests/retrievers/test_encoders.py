@@ -76,6 +76,30 @@ def test_models_do_not_share_rows(tmp_path) -> None:
     for other in (HashEncoder(model_id="other"), HashEncoder(16)):
         CachedEncoder(other, tmp_path).documents(TEXTS)
         assert other.encoded == TEXTS
+    assert files(tmp_path, "*.corrupt") == []
+
+
+class Prefixed(HashEncoder):
+    """Reads queries and documents differently."""
+
+    def queries(self, texts):
+        return super().queries([f"query {text}" for text in texts])
+
+
+def test_a_query_is_not_taken_for_a_document_of_the_same_text(tmp_path) -> None:
+    CachedEncoder(Prefixed(), tmp_path).store_queries(["halo"])
+    encoder = CachedEncoder(Prefixed(), tmp_path)
+    assert np.array_equal(encoder.documents(["halo"]), Prefixed().documents(["halo"]))
+    assert np.array_equal(encoder.queries(["halo"]), Prefixed().queries(["halo"]))
+
+
+def test_what_is_added_twice_is_still_there(tmp_path) -> None:
+    rows = HashEncoder().documents(TEXTS[:3])
+    cache = EmbeddingCache(tmp_path, model_id="hash", dimensions=32)
+    for _ in range(2):
+        cache.add(["a", "b"], rows[:2])
+    cache.add(["b", "c"], rows[1:])
+    assert np.array_equal(EmbeddingCache(tmp_path, model_id="hash", dimensions=32).rows(["a", "b", "c"]), rows)
 
 
 def test_additions_are_merged_into_few_files(tmp_path) -> None:

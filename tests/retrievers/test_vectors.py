@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrievers.vectors import EF, VectorIndex
+from retrievers.vectors import EF, MIN_CHURN, VectorIndex
 from schemas.candidates import Candidate
 from schemas.errors import CorruptFile, InvalidSetting
 
@@ -133,7 +133,7 @@ def test_nearest_that_are_all_dead_do_not_hide_the_living() -> None:
     assert {one.entity_id for one in found}.isdisjoint(names(6_000)[:400])
 
 
-@pytest.mark.parametrize("different", [1, 10])
+@pytest.mark.parametrize("different", [1, 5])
 def test_thousands_of_equal_vectors_are_cut_by_id_in_a_graph_too(different: int) -> None:
     """hnswlib alone raises here, as equal vectors link to each other only, or returns any of them."""
     vectors = np.abs(rows(20, different))[[number % different for number in range(2_000)]]
@@ -144,12 +144,29 @@ def test_thousands_of_equal_vectors_are_cut_by_id_in_a_graph_too(different: int)
 
 
 def test_the_graph_depends_on_what_is_held() -> None:
-    one, two = VectorIndex(8, exact_up_to=ALWAYS), VectorIndex(8, exact_up_to=ALWAYS)
+    """64 dimensions without any structure: two graphs over the same rows miss different ones."""
+    one, two = VectorIndex(64, exact_up_to=ALWAYS), VectorIndex(64, exact_up_to=ALWAYS)
     order = np.random.default_rng(10).permutation(1_000)
-    one.put(names(1_000), rows(11, 1_000))
-    two.put([names(1_000)[at] for at in order], rows(11, 1_000)[order])
-    for query in rows(12, 20):
-        assert one.search(query, 50) == two.search(query, 50)
+    one.put(names(1_000), rows(11, 1_000, 64))
+    two.put([names(1_000)[at] for at in order], rows(11, 1_000, 64)[order])
+    assert [one.search(query, 180) for query in rows(12, 30, 64)] == [two.search(query, 180) for query in rows(12, 30, 64)]
+
+
+def test_what_came_after_the_graph_is_found_at_once() -> None:
+    index = VectorIndex(8, exact_up_to=ALWAYS)
+    index.put(names(1_000), rows(21, 1_000))
+    index.put(["e00003", "new"], np.vstack([rows(22, 1), rows(22, 1)]))
+    assert [(one.entity_id, round(one.score, 6)) for one in index.search(rows(22, 1)[0], 2)] == [("e00003", 1.0), ("new", 1.0)]
+    assert [one.entity_id for one in index.search(rows(21, 4)[3], 1_000)].count("e00003") <= 1
+
+
+@pytest.mark.parametrize("exact_up_to", [300, NEVER])
+def test_dead_rows_do_not_pile_up(exact_up_to: int) -> None:
+    index = VectorIndex(8, exact_up_to=exact_up_to)
+    for step in range(50):
+        index.put(names(400), rows(step, 400))
+    assert len(index) == 400
+    assert index._view.count <= 400 + MIN_CHURN
 
 
 @pytest.mark.parametrize("exact_up_to", [500, NEVER])
