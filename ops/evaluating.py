@@ -28,7 +28,7 @@ class LoopSystem:
 
     def __init__(self, loop: EmbeddedLoop, contender: Contender) -> None:
         self._loop, self._contender = loop, contender
-        self._beside = Pipeline(lambda: loop.view, _drop, clock=lambda: 0.0)
+        self._beside = Pipeline(lambda: loop.view, _drop, clock=lambda: 0.0, candidates_p=1e-12)  # what is dropped needs no candidates
         self._prepared = [one for one in loop.view.retrievers.values() if isinstance(one, PreparedRetriever)]
 
     def retrieve(self, strategy: str, request: Request) -> Sequence[Candidate]:

@@ -26,10 +26,16 @@ from learners.definition import DEFAULT_DEPTH, Definition
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
 from ops.evaluating import LoopSystem, loop_system
+from ops.settings import Settings
 from ops.variants import VARIANTS
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
+from retrievers.lexical import ALL, TITLE, LexicalIndex, LexicalRetriever
+from retrievers.memory import MemoryRetriever
+from retrievers.popular import PopularRetriever
+from retrievers.trigrams import TrigramRetriever
 from schemas.entities import Entity
+from schemas.errors import NotFound
 from streams.replaying.recording import Recorder
 
 Told = Callable[[str, int, int], None]
@@ -54,6 +60,7 @@ class Judging:
     lists: Mapping[str, Mapping[str, Prepared]]  # fixed strategy -> query key -> its list
     weights: Mapping[int, Weights]  # fold -> the mix tuned on its seen queries
     searches: int
+    config: Settings
 
     def found(self) -> list[Lists]:
         """The fixed strategies' lists of each query at the depth of evaluation."""
@@ -92,8 +99,8 @@ class Judging:
     def _retrievers(self, catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever]:
         """The learning strategies as they serve, the fixed ones from their lists."""
         fixed, learning = split(self.strategies)
-        real = cache(partial(made, fixed, catalog, reader))
-        out: dict[str, Retriever] = made(learning, catalog, reader)
+        real = cache(partial(made, fixed, catalog, reader, self.config))
+        out: dict[str, Retriever] = made(learning, catalog, reader, self.config)
         for name in fixed:
             out[name] = PreparedRetriever(name, self.lists[name], lambda name=name: real()[name])  # type: ignore[misc]
         return out
@@ -101,17 +108,17 @@ class Judging:
 
 def judging(
     folder: Path, strategies: Sequence[str], *, definition: Definition, queries: Sequence[JudgedQuery], entities: Sequence[Entity],
-    searches: int, folds: int = FOLDS, progress: Callable[[int, int], None] = lambda done, total: None,
+    searches: int, config: Settings, folds: int = FOLDS, progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Judging:  # fmt: skip
     """Ask the fixed strategies every query, and tune the mix of each fold."""
     fixed, _ = split(strategies)
     catalog = Catalog(entities)
-    retrievers = made(fixed, catalog, MemoryReader(Reading()))
+    retrievers = made(fixed, catalog, MemoryReader(Reading()), config)
     lists = prepare(retrievers.values(), queries, progress=progress)
-    plain = Judging(folder, tuple(strategies), definition, queries, lists, {}, searches)
+    plain = Judging(folder, tuple(strategies), definition, queries, lists, {}, searches, config)
     tuner = MixTuner(fixed, plain.found(), [query.gains for query in queries])
     weights = {fold: tuner.best([at for at, query in enumerate(queries) if query.fold != fold]) for fold in range(folds)}
-    return Judging(folder, tuple(strategies), definition, queries, lists, weights, searches)
+    return Judging(folder, tuple(strategies), definition, queries, lists, weights, searches, config)
 
 
 def all_runs(shared: Judging, field: Field, *, seeds: int, folds: int, jobs: int, entities: Sequence[Entity], progress: Told,
@@ -165,18 +172,35 @@ def _run(task: Task) -> JudgedRun:
     return shared.running(task, entities)
 
 
-def made(names: Sequence[str], catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever]:
-    """The strategies of those names. Raises NotFound."""
-    from ops.wiring import retrievers_of
-    from retrievers.lexical import LexicalIndex, LexicalRetriever
-    from retrievers.memory import MemoryRetriever
+def made(names: Sequence[str], catalog: Catalog, reader: MemoryReader, config: Settings) -> dict[str, Retriever]:
+    """The strategies of those names, each made only when it is among them. Raises NotFound."""
+    index = cache(partial(_lexical, catalog))
+    makers: dict[str, Callable[[], Retriever]] = {
+        "lexical": lambda: LexicalRetriever(index()),
+        "lexical_title": lambda: LexicalRetriever(index(), name="lexical_title", boosts=TITLE),
+        "lexical_all": lambda: LexicalRetriever(index(), name="lexical_all", boosts=ALL),
+        "trigrams": lambda: TrigramRetriever(catalog.values()),
+        "dense": lambda: _dense(catalog, config),
+        "memory": lambda: MemoryRetriever(reader, among=catalog, kappa=reader.reading.kappa),
+        "popular": lambda: PopularRetriever(reader.totals, catalog=catalog),
+    }
+    if unknown := set(names) - set(makers):
+        raise NotFound(f"no strategy {sorted(unknown)}; choose among {sorted(makers)}")
+    return {name: makers[name]() for name in names}
 
-    if list(names) == ["memory"]:
-        return {"memory": MemoryRetriever(reader, among=catalog, kappa=reader.reading.kappa)}
-    every = retrievers_of(catalog, reader)
-    if {"lexical_title", "lexical_all"} & set(names):
-        index = LexicalIndex()
-        index.put(catalog.values())
-        every.setdefault("lexical_title", LexicalRetriever(index, name="lexical_title", boosts={"title": 1.0}))
-        every.setdefault("lexical_all", LexicalRetriever(index, name="lexical_all", boosts=dict.fromkeys(index.fields, 1.0)))
-    return {name: every[name] for name in names}
+
+def _lexical(catalog: Catalog) -> LexicalIndex:
+    index = LexicalIndex()
+    index.put(catalog.values())
+    return index
+
+
+def _dense(catalog: Catalog, config: Settings) -> Retriever:
+    from retrievers.dense import DenseRetriever
+    from retrievers.encoders import CachedEncoder, load_encoder
+
+    if not config.encoder:
+        raise NotFound("the strategy dense needs an encoder; set FORAGE_ENCODER to a model's folder or package, or leave dense out")
+    retriever = DenseRetriever(CachedEncoder(load_encoder(config.encoder), config.data / "embeddings"))
+    retriever.put(catalog.values())
+    return retriever

@@ -165,7 +165,7 @@ def _on_judgments(dataset: "Dataset", chosen: Chosen, shown: Progress) -> dict[s
     with Recorder(chosen.record) if chosen.record is not None else nullcontext() as recorder:
         shared = judging(
             dataset.path, strategies, definition=policy, queries=queries, entities=entities, searches=searches, folds=folds,
-            progress=shown.of("lists of fixed strategies"),
+            config=here(), progress=shown.of("lists of fixed strategies"),
         )  # fmt: skip
         runs = all_runs(shared, field, seeds=seeds, folds=folds, jobs=chosen.jobs, entities=entities, progress=shown, recorder=recorder)
     settings = _settings(dataset, strategies) | {"seeds": seeds, "folds": folds} | protocol_of(shared)
