@@ -51,22 +51,22 @@ class Selection(Message):
 
 
 class RankSpec(Message):
-    """prior = sigmoid(b0 + a0 * fusion + w'x), w fitted on finals; `weights` (strategy -> weight) None means equal weights in fusion.
-
-    `optimism`: posterior standard deviations that are added to a candidate's score, so that what is little known gets seen.
-    """
+    """prior = sigmoid(b0 + a0 * fusion + w'x), w fitted on finals; `weights` (strategy -> weight) None means equal weights in fusion."""
 
     b0: Annotated[float, Field(ge=-20.0, le=20.0)] = -3.8
     a0: Annotated[float, Field(ge=-20.0, le=20.0)] = 5.0
     weights: Annotated[dict[Name, Share], Field(max_length=64)] | None = None
-    optimism: Annotated[float, Field(ge=0.0, le=4.0)] = 0.0
 
 
 class PlacementSpec(Message):
-    """Tests on the page, each with its probability in the log: `slot` gives one place of 3..10 to a candidate from outside the page,
-    `swap` exchanges one pair of neighbours. Both 0 turn them off."""
+    """Tests on the page, each with its probability in the log; all 0 turn them off.
 
-    slot: Share = 0.1
+    `draw`: the page is in the order of scores drawn around the posterior means, with so many posterior standard deviations. `slot` gives
+    one place of 3..10 to a candidate from outside the page, `swap` exchanges one pair of neighbours.
+    """
+
+    draw: Annotated[float, Field(ge=0.0, le=4.0)] = 0.5
+    slot: Share = 0.05
     swap: Share = 0.1
 
 
@@ -91,7 +91,7 @@ class Definition(Message):
     half_life_hours: Positive = 14 * 24.0
     selection: Selection = Selection()
     rank: RankSpec = RankSpec()
-    placement: PlacementSpec = PlacementSpec(slot=0.0, swap=0.0)
+    placement: PlacementSpec = PlacementSpec()
     reading: ReadingSpec = ReadingSpec()
 
     @model_validator(mode="after")

@@ -15,7 +15,8 @@ from learners.draw import draw_depth
 from learners.draws import uniform
 from learners.features import ARM_FEATURES, QUERY_CLASSES, as_reals, class_index, known
 from learners.fit import fit
-from learners.ranking.posterior import RANK_VERSION, Ranked, rank_union
+from learners.ranking.placement import Placed, place
+from learners.ranking.posterior import Ranked, Ranker, drawn
 from learners.selection.arm import Posteriors
 from learners.selection.epsilon_greedy import EpsilonGreedy
 from learners.selection.fixed import Fixed
@@ -27,7 +28,7 @@ from schemas.errors import CorruptFile
 from schemas.ids import digest
 from schemas.snapshots import Content
 
-__all__ = ["Policy", "Ranked"]
+__all__ = ["Placed", "Policy", "Ranked"]
 
 SHADOW_P = 0.05  # of asking a strategy that was not asked, off the critical path
 _ARM_FIELDS = set(Arm.model_fields)
@@ -35,9 +36,13 @@ _DECISION_FIELDS = set(Decision.model_fields)
 
 
 class Policy:
-    """What a content decides. `seq` is the publication it came with, for the log; `selector` replaces the content's own (replay)."""
+    """What a content decides. `seq` is the publication it came with, for the log; `selector` replaces the content's own (replay).
 
-    def __init__(self, content: Content, *, seq: int, selector: Selector | None = None):
+    `exploration` is the manifest's: the least probability of asking an arm. It touches neither a selector that was given nor fixed
+    probabilities.
+    """
+
+    def __init__(self, content: Content, *, seq: int, selector: Selector | None = None, exploration: float = 0.0):
         self.content_id = content.content_id
         self.seq = seq
         self.definition = definition_of(content)
@@ -45,6 +50,9 @@ class Policy:
         self._arms = {arm.name: row for row, arm in enumerate(self.definition.arms)}
         self._plan = plan_of(content, [arm.depth for arm in self.definition.arms])
         self._selector = selector or selector_of(self.definition, self.posteriors)
+        learns = selector is None and self.definition.selection.kind != "fixed"
+        self._least = min(exploration, 1.0 - self.definition.floor) if learns else 0.0
+        self._ranker = ranker_of(self.definition, content)
 
     @classmethod
     def untrained(cls, definition: Definition) -> Self:
@@ -78,7 +86,7 @@ class Policy:
             arms=drawn,
             always=always,
             shadow=self._shadow(request.search_id, can - asked),
-            rank_version=RANK_VERSION,
+            rank_version=self._ranker.features.version,
         )
 
     def probabilities(self, request: Request, *, available: Sequence[str], memory: Memory | None = None) -> dict[str, float]:
@@ -87,15 +95,22 @@ class Policy:
         return dict(zip([arm.name for arm in arms], self._probabilities(request, arms, memory)[1], strict=True)) if arms else {}
 
     def rank(self, request: Request, lists: Mapping[str, Sequence[Candidate]], *, memory: Memory | None = None) -> list[Ranked]:
-        """The union of the asked lists (a failed one is an empty list), best first, ties by id."""
-        return rank_union(request, lists, memory=memory, rank=self.definition.rank, reading=self.definition.reading)
+        """The union of the asked lists (a failed one is an empty list), best first, ties by id. Nothing is drawn."""
+        return self._ranker.rank(request, lists, memory=memory)
+
+    def place(self, request: Request, ranked: Sequence[Ranked]) -> list[Placed[Ranked]]:
+        """The results of the requested page of a ranking, with its tests and their probabilities; the same for the same search and
+        ranking, so that the pages of a search fit together."""
+        spec, salt = self.definition.placement, self.definition.salt
+        order = drawn(request, ranked, draw=spec.draw, salt=salt)
+        return place(request, order, spec=spec, salt=salt, uncertainty=_sd)
 
     def _probabilities(self, request: Request, arms: Sequence[ArmSpec], memory: Memory | None) -> tuple[list[list[int]], list[float]]:
         rows = slice(None) if len(arms) == len(self._arms) else [self._arms[arm.name] for arm in arms]
         records = self._records[class_index(request.query_class), rows]
         phi = ARM_FEATURES.matrix(request, records=records, known=known(request, memory))
         p = self._selector.probabilities(request, [arm.name for arm in arms], as_reals(phi))
-        return phi.tolist(), p.tolist()
+        return phi.tolist(), np.maximum(p, self._least).tolist()
 
     def _shadow(self, search_id: str, left: set[str]) -> list[Shadow]:
         """What is asked for the log alone, among the available strategies that are not asked, those the policy does not know included."""
@@ -127,6 +142,19 @@ class Policy:
                 )
             )
         return drawn
+
+
+def _sd(one: Ranked) -> float:
+    return one.sd
+
+
+def ranker_of(definition: Definition, content: Content) -> Ranker:
+    """The ranker with the weights of the content, or the start if it has none. Raises CorruptFile when they do not fit the definition."""
+    ranker = Ranker(definition)
+    if "rank.weights" not in content.arrays:
+        return ranker
+    weights = unpack(content.arrays["rank.weights"], what="rank.weights", dtype="<f8", shape=(2 + len(ranker.features.names),))
+    return Ranker(definition, weights)
 
 
 def definition_of(content: Content) -> Definition:

@@ -9,7 +9,7 @@ from memory_index.counts import SHOWN, WIDTH, MemoryCounts, sketch
 from memory_index.pairs import Held, Pair, Query, RowKey
 from memory_index.q2e import NOTHING, Reading
 from memory_index.totals import Totals
-from schemas.candidates import Candidate, Evidence
+from schemas.candidates import Candidate, Evidence, Recent
 from schemas.rows import MemoryKey, MemoryRow
 
 _WARM = 10_000  # queries of the base kept as objects; the base itself is the memory, this only saves work
@@ -118,6 +118,11 @@ class MemoryReader:
         """Decayed reward S per entity over all queries, score descending then id ascending, the first `depth` or all."""
         state = self._state
         return state.totals.ranked(segment, state.newest_day, depth)
+
+    def trends(self, entity_ids: Sequence[str]) -> list[Recent]:
+        """Decayed reward of each entity over all queries and segments, at half-lives of 2 and 7 days."""
+        state = self._state
+        return state.totals.trends(entity_ids, state.newest_day)
 
     def queries(self) -> Sequence[str]:
         """Keys of the queries that have had an entity to serve, each once, in the order in which they first had one.

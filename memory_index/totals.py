@@ -2,12 +2,14 @@
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 
 from memory_index.q2e import Reading, decayed
-from schemas.candidates import Candidate
+from schemas.candidates import Candidate, Recent
 
+NEVER = Recent(0.0, 0.0)
 _Ranked = tuple[float, str]  # (-S, entity): ascending is score descending, then id ascending
 
 
@@ -20,6 +22,8 @@ class _Scope:
         self.order: list[_Ranked] = []
         self.dirty: set[str] = set()
         self.newest_day = -1
+        self.recent: dict[str, Recent] = {}
+        self.recent_day = -1
 
     def change(self, entity_id: str, before: Mapping[int, int], after: Mapping[int, int]) -> None:
         days = self.days.setdefault(entity_id, {})
@@ -30,6 +34,17 @@ class _Scope:
         if not days:
             del self.days[entity_id]
         self.dirty.add(entity_id)
+        self.recent.pop(entity_id, None)
+
+    def trends(self, entity_ids: Sequence[str], newest_day: int, readings: tuple[Reading, Reading]) -> list[Recent]:
+        if newest_day != self.recent_day:
+            self.recent, self.recent_day = {}, newest_day
+        known = self.recent
+        for name in entity_ids:
+            if name not in known:
+                days = self.days.get(name, {})
+                known[name] = Recent(*(decayed(days, newest_day, one) for one in readings)) if days else NEVER
+        return [known[name] for name in entity_ids]
 
     def refresh(self, newest_day: int, reading: Reading) -> None:
         if newest_day != self.newest_day or 20 * len(self.dirty) > len(self.order):
@@ -50,6 +65,7 @@ class Totals:
 
     def __init__(self, reading: Reading):
         self._reading = reading
+        self._recent = (replace(reading, half_life_days=2.0), replace(reading, half_life_days=7.0))
         self._scopes: defaultdict[str, _Scope] = defaultdict(_Scope)
         self._lock = Lock()
 
@@ -68,3 +84,9 @@ class Totals:
             if scope.dirty or scope.newest_day != newest_day:
                 scope.refresh(newest_day, self._reading)
             return [Candidate(name, -minus) for minus, name in scope.order[:depth]]
+
+    def trends(self, entity_ids: Sequence[str], newest_day: int) -> list[Recent]:
+        """S of each entity at half-lives of 2 and 7 days, over all segments."""
+        with self._lock:
+            scope = self._scopes.get("")
+            return [NEVER] * len(entity_ids) if scope is None else scope.trends(entity_ids, newest_day, self._recent)

@@ -42,6 +42,13 @@ class Evidence(NamedTuple):
     clients: int
 
 
+class Recent(NamedTuple):
+    """Decayed reward of an entity over all queries at half-lives of 2 and of 7 days."""
+
+    days_2: float
+    days_7: float
+
+
 class Memory(Protocol):
     """Anything that remembers what happened to entities under a query."""
 
@@ -50,3 +57,6 @@ class Memory(Protocol):
 
     def entities(self, query_key: str, segment: str) -> Sequence[str]:
         """Entities with evidence under the query that may be served to others, any order."""
+
+    def trends(self, entity_ids: Sequence[str]) -> list[Recent]:
+        """What people chose lately, whatever they searched; Recent(0, 0) where nothing is known."""

@@ -53,10 +53,15 @@ class Source(Message):
 
 
 class Placement(Message):
-    """How a result came to its position: by score, by an exploration slot, or by swapping an adjacent pair."""
+    """How a result came to its position: by score, by an exploration slot, or by swapping an adjacent pair.
+
+    `p` is the chance of this result at this position given the order of the drawn scores; `draw_p` the chance that its own drawn score
+    fell between those of its neighbours in that order, given theirs. Both 1 where nothing is drawn.
+    """
 
     mode: Literal["score", "slot", "swap"] = "score"
     p: Probability = 1.0
+    draw_p: Probability = 1.0
 
 
 class Result(Message):

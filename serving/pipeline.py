@@ -76,7 +76,7 @@ class Pipeline:
             update={
                 "decision": decision or with_runs(decided, runs),
                 "feature_schema": view.policy.feature_schema,
-                "results": results(ranked, view.catalog, page=request.page, size=request.size),
+                "results": results(view.policy.place(request, ranked), view.catalog, page=request.page, size=request.size),
                 "candidates": candidates(ranked) if sampled else [],
                 "candidates_p": self._candidates_p,
             }

@@ -12,7 +12,7 @@ from schemas.entities import Entity
 from schemas.errors import InvalidMessage
 from schemas.events import CandidateSample, Impression, Placement, Query, Result, Source
 from schemas.explain import explain
-from serving.view import Ranked
+from serving.view import Placed, Ranked
 
 MAX_PAGE_SIZE = 100  # results of one impression
 MAX_CANDIDATES = 50  # candidates of one impression
@@ -71,12 +71,12 @@ def with_shadow(decision: Decision, found: Mapping[str, Sequence[str]]) -> Decis
     return decision.model_copy(update={"shadow": [one.model_copy(update={"found": [*found.get(one.name, ())]}) for one in decision.shadow]})
 
 
-def results(ranked: Sequence[Ranked], catalog: Mapping[str, Entity], *, page: int, size: int) -> list[Result]:
-    """One page of the ranking; positions count over all pages, from 1."""
-    first = (page - 1) * size
+def results(placed: Sequence[Placed], catalog: Mapping[str, Entity], *, page: int, size: int) -> list[Result]:
+    """The results of one page, in order; positions count over all pages, from 1."""
     out = []
-    for position, one in enumerate(ranked[first : first + size], first + 1):
+    for position, (one, mode, p) in enumerate(((it.one, it.mode, it.p) for it in placed), (page - 1) * size + 1):
         entity = catalog.get(one.entity_id)
+        placement = _BY_SCORE if mode == "score" and p == one.draw_p == 1.0 else Placement(mode=mode, p=p, draw_p=one.draw_p)
         values = {
             "entity_id": one.entity_id,
             "entity_type": entity.entity_type if entity else "",
@@ -84,7 +84,7 @@ def results(ranked: Sequence[Ranked], catalog: Mapping[str, Entity], *, page: in
             "score": one.score,
             "sources": _sources(one),
             "features": list(one.features),
-            "placement": _BY_SCORE,
+            "placement": placement,
         }
         out.append(_record(Result, _RESULT, values))
     return out

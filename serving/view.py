@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from retrievers.base import Retriever
 from schemas.candidates import Candidate, Memory, Request
@@ -26,6 +26,19 @@ class Ranked(Protocol):
     def found(self) -> Sequence[tuple[str, int, float]]: ...
     @property
     def features(self) -> Sequence[int]: ...
+    @property
+    def draw_p(self) -> float: ...
+
+
+class Placed(Protocol):
+    """A ranked entity in its place of the page: how it came there, and with what probability."""
+
+    @property
+    def one(self) -> Ranked: ...
+    @property
+    def mode(self) -> Literal["score", "slot", "swap"]: ...
+    @property
+    def p(self) -> float: ...
 
 
 class Policy(Protocol):
@@ -40,6 +53,9 @@ class Policy(Protocol):
 
     def rank(self, request: Request, lists: Mapping[str, Sequence[Candidate]], *, memory: Memory | None = None) -> Sequence[Ranked]:
         """The union of the asked lists, each entity once, best first."""
+
+    def place(self, request: Request, ranked: Sequence[Any]) -> Sequence[Placed]:
+        """The results of the requested page of a ranking that `rank` gave, tests included."""
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,39 @@
-"""The order of the union: the Q2E posterior, with the prediction from fused scores as its prior.
+"""The order of the union: the Q2E posterior, with the rank model's prediction as its prior.
 
-    fusion = weighted mean over the asked lists of min-max normalised scores (absent = 0)      prior = sigmoid(b0 + a0 * fusion)
-    score  = (kappa * prior + S) / (kappa + V)        S and V as memory gives them: a segment's already backed off to all segments
+    prior = the rank model's rate (learners.ranking.rank_model)      mean = (kappa * prior + S) / (kappa + V)
+    sd    = sqrt(m (1 - m) / (kappa + V + 1)),  m = min(mean, 1)      of a Beta with these counts
 
-S of a pair counts after `min_clients` distinct clients, V at once: what one person clicked is not everybody's page.
+S and V as memory gives them: a segment's are already backed off to all segments. A pair that fewer than min_clients people acted on is
+no evidence yet, neither for nor against: counting only its views would bury what its first person chose, and it would never meet its
+second.
+
+`drawn` orders a page by scores drawn around the means, logistic with that sd times `draw`: what is little known gets seen, in proportion
+to how likely it is the best (Thompson sampling by candidate). Only the first DRAWN of the order take part.
 """
 
-from collections.abc import Mapping, Sequence
-from math import exp
+from collections.abc import Sequence
+from math import exp, log, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
-from learners.definition import RankSpec, ReadingSpec
-from schemas.base import MAX_FEATURE, UNIT
-from schemas.candidates import Candidate, Evidence, Memory, Request
+from learners.definition import Definition
+from learners.draws import uniform
+from learners.ranking.features import RankFeatures
+from learners.ranking.rank_model import priors, start_of
+from learners.ranking.union import Found, Lists, Reals, unite
+from schemas.candidates import Evidence, Memory, Request
 from schemas.events import Source
 from schemas.q2e import q2e
 
-RANK_FEATURES = ("fusion", "found_share", "best_rank", "prior", "reward", "examined", "clients")
-RANK_VERSION = "fusion-1"
 NOTHING = Evidence(0.0, 0.0, 0)
-
-Found = tuple[str, int, float]  # strategy, rank, score
+DRAWN = 50
+_UNIT_SD = sqrt(3.0) / pi  # scale of the logistic distribution with standard deviation 1
 
 
 class Ranked(NamedTuple):
-    """One candidate of the union in its place: `score` is the posterior of `prior` given `evidence`."""
+    """One candidate of the union in its place: `score` is the posterior mean of `prior` given `evidence`, `sd` its spread. `draw_p` is
+    the chance of its place among the drawn scores, 1 where none were drawn."""
 
     entity_id: str
     score: float
@@ -34,6 +41,8 @@ class Ranked(NamedTuple):
     evidence: Evidence
     found: tuple[Found, ...]
     features: list[int]
+    sd: float
+    draw_p: float = 1.0
 
     @property
     def sources(self) -> list[Source]:
@@ -41,71 +50,61 @@ class Ranked(NamedTuple):
         return [Source.model_construct(strategy=name, rank=rank, score=score) for name, rank, score in self.found]
 
 
-def fuse(lists: Mapping[str, Sequence[Candidate]], weights: Mapping[str, float] | None = None) -> dict[str, tuple[float, list[Found]]]:
-    """Entity -> (fusion in [0, 1], who found it). All scores of a list being equal, each is 1.
+class Ranker:
+    """Ranks by one definition and the weights that were fitted for it (None: the start)."""
 
-    >>> fuse({"a": [Candidate("x", 9.0), Candidate("y", 5.0), Candidate("z", 1.0)], "b": [Candidate("y", 2.0)]})["y"]
-    (0.75, [('a', 2, 5.0), ('b', 1, 2.0)])
-    """
-    total = sum(weights.get(name, 0.0) for name in sorted(lists)) if weights else float(len(lists))
-    union: dict[str, tuple[float, list[Found]]] = {}
-    for name in sorted(lists):  # sorted: addition of floats must not depend on who answered first
-        found = lists[name]
-        if not found:
-            continue
-        share = ((weights.get(name, 0.0) if weights else 1.0) / total) if total else 0.0
-        low = min(found, key=_score).score
-        span = max(found, key=_score).score - low
-        for rank, (entity, score) in enumerate(found, 1):
-            value = share * ((score - low) / span) if span else share
-            have = union.get(entity)
-            if have is None:
-                union[entity] = (value, [(name, rank, score)])
-            elif have[1][-1][0] != name:  # a strategy that repeats itself counts once
-                have[1].append((name, rank, score))
-                union[entity] = (have[0] + value, have[1])
-    return union
+    def __init__(self, definition: Definition, weights: Reals | None = None) -> None:
+        self.features = RankFeatures.of(definition)
+        self._definition = definition
+        self._weights = start_of(definition, self.features) if weights is None else weights
+
+    def rank(self, request: Request, lists: Lists, *, memory: Memory | None) -> list[Ranked]:
+        """The whole union in order: score descending, then id ascending."""
+        union = unite(lists)
+        ids, reading = union.ids, self._definition.reading
+        if not ids:
+            return []
+        trends = np.array(memory.trends(ids)) if memory is not None else np.zeros((len(ids), 2))
+        evidence = [NOTHING] * len(ids) if memory is None else memory.lookup(request.query_key, request.segment, ids)
+        grid = self.features.matrix(union, trends)
+        prior = priors(grid, self._weights, self._definition, self.features).tolist()
+        kappa, least = reading.kappa, reading.min_clients
+        page = []
+        for entity, before, one, found, row in zip(ids, prior, evidence, union.found(), grid.tolist(), strict=True):
+            heard = NOTHING if one.reward > 0.0 and one.clients < least else one
+            mean = q2e(before, heard.reward, heard.examined, kappa)
+            m = min(mean, 1.0)
+            page.append(Ranked(entity, mean, before, one, tuple(found), row, sqrt(m * (1.0 - m) / (kappa + heard.examined + 1.0))))
+        page.sort(key=_order)
+        return page
 
 
-def _score(candidate: Candidate) -> float:
-    return candidate.score
-
-
-def rank_union(
-    request: Request, lists: Mapping[str, Sequence[Candidate]], *, memory: Memory | None, rank: RankSpec, reading: ReadingSpec
-) -> list[Ranked]:
-    """The whole union in order: score descending, then id ascending."""
-    union = fuse(lists, rank.weights)
-    ids = list(union)
-    if not ids:
-        return []
-    b0, a0, kappa, least = rank.b0, rank.a0, reading.kappa, reading.min_clients
-    priors = [1.0 / (1.0 + exp(-(b0 + a0 * fusion))) for fusion, _ in union.values()]
-    evidence = [NOTHING] * len(ids) if memory is None else memory.lookup(request.query_key, request.segment, ids)
-    # A pair that too few people acted on is no evidence yet, neither for nor against: counting only its views would bury what its first
-    # person chose, and it would never meet its second.
-    heard = [NOTHING if one.reward > 0.0 and one.clients < least else one for one in evidence]
-    scores = [q2e(prior, one.reward, one.examined, kappa) for prior, one in zip(priors, heard, strict=True)]
-    features = _features(union, priors, evidence, asked=len(lists))
-    page = [
-        Ranked(entity, score, prior, one, tuple(union[entity][1]), row)
-        for entity, score, prior, one, row in zip(ids, scores, priors, evidence, features, strict=True)
+def drawn(request: Request, ranked: Sequence[Ranked], *, draw: float, salt: str) -> list[Ranked]:
+    """The ranking in the order of drawn scores, each with the chance of its place given what was drawn for the others. Deterministic."""
+    head = ranked[:DRAWN]
+    if draw <= 0.0 or len(head) < 2:
+        return list(ranked)
+    noisy = sorted(((-(one.score + draw * one.sd * _noise(salt, request.search_id, one)), one.entity_id, one) for one in head))
+    bounds = [float("inf"), *(-minus for minus, _, _ in noisy), float("-inf")]
+    placed = [
+        one._replace(draw_p=_between(bounds[at + 2], bounds[at], one, draw)) if one.sd > 0.0 else one
+        for at, (_, _, one) in enumerate(noisy)
     ]
-    page.sort(key=_order)
-    return page
+    return placed + list(ranked[DRAWN:])
+
+
+def _noise(salt: str, search_id: str, one: Ranked) -> float:
+    u = uniform("score", salt, search_id, one.entity_id)
+    u = min(max(u, 2.0**-53), 1.0 - 2.0**-53)
+    return _UNIT_SD * log(u / (1.0 - u))
+
+
+def _between(low: float, high: float, one: Ranked, draw: float) -> float:
+    """Chance that the candidate's drawn score lies between two others."""
+    scale = draw * one.sd * _UNIT_SD
+    below = [1.0 / (1.0 + exp(-max(-700.0, min(700.0, (bound - one.score) / scale)))) for bound in (low, high)]
+    return max(0.0, min(1.0, below[1] - below[0]))
 
 
 def _order(one: Ranked) -> tuple[float, str]:
     return -one.score, one.entity_id
-
-
-def _features(
-    union: Mapping[str, tuple[float, list[Found]]], priors: Sequence[float], evidence: Sequence[Evidence], *, asked: int
-) -> list[list[int]]:
-    """RANK_FEATURES of each candidate in units of 1/256."""
-    rows = [
-        (fusion, len(found) / asked, 1.0 / min(rank for _, rank, _ in found), prior, one.reward, one.examined, one.clients / 8)
-        for (fusion, found), prior, one in zip(union.values(), priors, evidence, strict=True)
-    ]
-    grid: list[list[int]] = np.clip(np.rint(np.array(rows) * UNIT), -MAX_FEATURE, MAX_FEATURE).astype(np.int64).tolist()
-    return grid
