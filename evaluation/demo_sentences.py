@@ -13,6 +13,7 @@ MOVED = 0.1  # chances that differ by less are the same to a reader
 BACK = 0.95  # of the page quality before the drift: hardly less
 AROUND = 3  # windows on both sides of the drift that are compared
 NEARLY = 0.8  # share of the places it deserves from which the album has arrived
+LEVEL = 0.005  # differences of page quality up to that size are none: the page says two decimals
 NEARER = 0.9  # of the error of the start, above which an estimate has won nothing
 CLOSE = 0.05  # an estimated chance of being seen that is off by at most so much is right
 
@@ -194,13 +195,15 @@ def memory(figures: Figures) -> str:
 
 
 def by_kind(figures: Figures) -> str:
-    """On which kinds of queries Forage is ahead of the better fixed mix."""
+    """On which kinds of queries Forage is ahead of the better fixed mix, level with it, behind it."""
     gaps = behind(figures)
-    ahead = [kind_named(kind) for kind, gap in gaps.items() if gap > 0]
-    if len(ahead) == len(gaps):
-        return "It is ahead of the better of the two fixed mixes on every kind of query."
-    lost = [kind_named(kind) for kind, gap in gaps.items() if gap <= 0]
-    return f"It is not ahead of the better of the two fixed mixes on {_listed(lost)}" + (f"; it is on {_listed(ahead)}." if ahead else ".")
+    groups = {
+        "ahead of": [kind_named(kind) for kind, gap in gaps.items() if gap > LEVEL],
+        "level with": [kind_named(kind) for kind, gap in gaps.items() if abs(gap) <= LEVEL],
+        "behind": [kind_named(kind) for kind, gap in gaps.items() if gap < -LEVEL],
+    }
+    parts = [f"{word} it on {_listed(kinds)}" for word, kinds in groups.items() if kinds]
+    return f"Against the better of the two fixed mixes: {', '.join(parts)}."
 
 
 def behind(figures: Figures) -> dict[str, float]:

@@ -143,7 +143,7 @@ def test_sentences_are_computed(figures):
     assert say.memory(figures) == (
         "For 1 of these 1 pairs what happened moved the score nearer to the truth: it was off by 0.38 on average, now by 0.06."
     )
-    assert say.by_kind(figures) == "It is ahead of the better of the two fixed mixes on every kind of query."
+    assert say.by_kind(figures) == "Against the better of the two fixed mixes: ahead of it on a mood, a title and something with a slip."
     assert say.weights(figures) == "Tuned mix: Word match 0.7 and Most chosen 0.3"
 
 
@@ -160,7 +160,8 @@ def test_sentences_say_when_there_is_nothing_to_say():
         assert word in sentence(short)
     lost = figures_of([one(rrf=0.9)] * 200, drift=None)
     assert "not ahead of the mix by rank at the end" in say.quality(lost)
-    assert "on a title" in say.by_kind(lost)
+    assert say.by_kind(lost) == "Against the better of the two fixed mixes: behind it on a title."
+    assert "level with it on a title" in say.by_kind(figures_of([one(rrf=0.503)] * 200, drift=None))
 
 
 def test_text_holds_the_figures(figures):
