@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from learners.arrays import unpack
 from learners.fit import MODEL
 from learners.gate import REFRESH, refusal
 from schemas.base import DAY_MS
@@ -181,9 +182,19 @@ def manifest_of(
         feature_schema=str(content.definition.get("feature_schema", "")),
         parts=[part.sha256 for part in content.split()],
         applied={source: [*offsets] for source, offsets in applied.items()},
+        since=since_of(content),
         pinned=pinned,
         reason=reason,
     )
+
+
+def since_of(content: Content) -> dict[str, int]:
+    """Arms whose tallies are read from an hour on, because they have changed; for people, the content itself is fitted so already."""
+    if "since" not in content.arrays:
+        return {}
+    names = [arm["name"] for arm in content.definition["policy"]["arms"]]
+    hours = unpack(content.arrays["since"], what="since", dtype="<i4", shape=(len(names),)).tolist()
+    return {name: hour for name, hour in zip(names, hours, strict=True) if hour > 0}
 
 
 def _manifest(path: Path) -> Manifest | None:

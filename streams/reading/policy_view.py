@@ -68,7 +68,8 @@ class PolicyView:
         if why := refusal(content, manifest, running=self.manifest):
             self._refuse(why)
             return False
-        self.policy, self.manifest, self.content = Policy(content, seq=manifest.seq), manifest, content
+        policy = Policy(content, seq=manifest.seq, exploration=manifest.exploration)
+        self.policy, self.manifest, self.content = policy, manifest, content
         return True
 
     def _best(self) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from learners.drift import since
 from learners.features import ARM_FEATURES
 from learners.fit import Accumulator, fit
 from learners.policy import Policy
+from learners.registry import manifest_of
 from learners.tallies import TallyBatch, add, fold
 from tests.learners.requests import ARMS, definition, request
 
@@ -104,6 +105,8 @@ def test_an_arm_that_turned_useless_is_read_from_then_on_and_dropped():
     row = ARMS.index("dense")
     start = unpack(made.arrays["since"], what="since", dtype="<i4", shape=(len(ARMS),)).tolist()
     assert start == [FIRST + 6 if name == "dense" else 0 for name in ARMS]
+    manifest = manifest_of(made, seq=1, publisher_epoch=0, created=0, applied={}, reason="refresh", pinned=False)
+    assert manifest.since == {"dense": FIRST + 6}
     policy = Policy(made, seq=1)
     assert policy.posteriors.n[row] == 400.0
     assert policy.posteriors.mean[row].tolist() == [0.0] * len(ARM_FEATURES.names)

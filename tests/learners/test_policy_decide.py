@@ -9,7 +9,7 @@ from learners.definition import ArmSpec, Definition, Selection
 from learners.draw import depth_choices, draw_depth
 from learners.draws import uniform
 from learners.features import ARM_FEATURES
-from learners.fit import Accumulator
+from learners.fit import Accumulator, fit
 from learners.policy import Policy
 from learners.selection.replay import Replay
 from learners.tallies import TallyBatch
@@ -104,6 +104,21 @@ def test_nothing_to_ask_is_logged_as_such():
     only_always = Policy.untrained(Definition(arms=[], always=definition(always=["popular"]).always))
     assert only_always.decide(request(), available=["popular"]).asked() == {"popular"}
     assert only_always.probabilities(request(), available=["popular"]) == {}
+
+
+def test_exploration_of_the_manifest_is_the_least_probability():
+    collected = TallyBatch()
+    for _ in range(400):
+        collected.asked("dense", ARM_FEATURES.hash, 0, ARM_FEATURES.phi(request(), record=0.5, known=0.0))
+    content = fit(definition(), collected.take(), 0)
+    plain, exploring = Policy(content, seq=1), Policy(content, seq=1, exploration=0.3)
+    before, after = (one.probabilities(request(), available=ARMS) for one in (plain, exploring))
+    assert before["dense"] < 0.1
+    assert after == before | {"dense": 0.3}
+    assert set(Policy(content, seq=1, exploration=1.0).probabilities(request(), available=ARMS).values()) == {0.98}
+    fixed = Selection(kind="fixed", fixed={"dense": 0.1})
+    drawn = Policy(fit(definition(selection=fixed), {}, 0), seq=1, exploration=0.5).probabilities(request(), available=["dense"])
+    assert drawn == {"dense": 0.1}
 
 
 def test_replay_draws_the_logged_decisions_again():
