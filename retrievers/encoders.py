@@ -4,6 +4,7 @@ import importlib
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import file_digest, sha256
 from importlib.metadata import PackageNotFoundError, version
 from os.path import expanduser
@@ -102,17 +103,21 @@ def _loaded(folder: Path) -> Any:
     return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False, model_kwargs=safe)
 
 
-def _digest(folder: Path) -> str:
-    """16 hex digits over the files of a model. Raises InvalidSetting if it has no safe weights or does not say how it is put together."""
+def _problem(folder: Path) -> str:
+    """Why a folder is not taken for a model, or nothing."""
     if not (folder / "modules.json").is_file():
-        raise InvalidSetting(f"{folder} is no sentence-transformers model: it has no modules.json; give the folder that holds that file")
+        return "is no sentence-transformers model: it has no modules.json; give the folder that holds that file"
     if not any(folder.rglob("*.safetensors")):
-        raise InvalidSetting(
-            f"{folder} has no *.safetensors: other weights run code when they are read; convert them, or take another model"
-        )
+        return "has no *.safetensors: other weights run code when they are read; convert them, or take another model"
+    return ""
+
+
+def _digest(folder: Path) -> str:
+    """16 hex digits over the files of a model. Raises InvalidSetting if it is none, or has no safe weights."""
+    if problem := _problem(folder):
+        raise InvalidSetting(f"{folder} {problem}")
     paths = sorted({path for pattern in LOADED for path in folder.rglob(pattern) if path.is_file()})
-    names = [path.relative_to(folder).as_posix() for path in paths]
-    return digest(*(part for name, path in zip(names, paths, strict=True) for part in (name, _sha256(path))))[:16]
+    return digest(*(part for path in paths for part in (path.relative_to(folder).as_posix(), _sha256(path))))[:16]
 
 
 def _sha256(path: Path) -> str:
@@ -141,10 +146,10 @@ def _folder(name: str) -> Path:
 
 def _from_hub(repository: str, revision: str | None) -> Path:
     hub: Any = importlib.import_module("huggingface_hub")
-    try:
-        return Path(hub.snapshot_download(repository, revision=revision, allow_patterns=LOADED, local_files_only=True))
-    except Exception:  # not in the cache, or not whole
-        pass
+    with suppress(Exception):  # not in the cache
+        cached = Path(hub.snapshot_download(repository, revision=revision, allow_patterns=LOADED, local_files_only=True))
+        if not _problem(cached):  # a download that was cut off leaves some of the files
+            return cached
     try:
         return Path(hub.snapshot_download(repository, revision=revision, allow_patterns=LOADED))
     except Exception as error:  # whatever the network, the hub or its client may raise

@@ -293,6 +293,40 @@ def test_model_id_follows_the_bytes_of_the_model(model, real, tmp_path) -> None:
     assert np.array_equal(other.documents(["halo"]), real.documents(["halo"]))
 
 
+@pytest.fixture
+def no_network(monkeypatch):
+    """Any attempt to reach another machine fails the test."""
+
+    def refuse(*args: object) -> None:
+        raise AssertionError(f"reached for the network: {args[1:]}")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+
+
+def test_a_package_or_folder_is_loaded_without_the_network(model, real, no_network) -> None:
+    assert np.array_equal(load_encoder(model).queries(["halo"]), real.queries(["halo"]))
+
+
+def test_a_model_of_the_hub_is_taken_from_the_cache_first(model, real, no_network, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    revision = "c" * 40
+    folder_of(model, tmp_path / "models--org--tiny" / "snapshots" / revision)
+    (tmp_path / "models--org--tiny" / "refs").mkdir()
+    (tmp_path / "models--org--tiny" / "refs" / "main").write_text(revision)
+    for name in ("org/tiny", f"org/tiny@{revision}"):
+        assert np.array_equal(load_encoder(name).queries(["halo"]), real.queries(["halo"]))
+
+
+def test_a_model_of_the_hub_that_cannot_be_fetched_is_not_found(model, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    (tmp_path / "models--org--cut" / "snapshots" / ("d" * 40)).mkdir(parents=True)  # a fetch that was cut off
+    for name in ("org/none", f"org/cut@{'d' * 40}"):
+        with pytest.raises(ForageError, match=r"not in the cache and cannot be fetched|no sentence-transformers model"):
+            load_encoder(name)
+
+
 def hostile_module(folder: Path) -> None:
     modules = json.loads((folder / "modules.json").read_text())
     modules[0]["type"] = "evil.Evil"
