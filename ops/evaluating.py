@@ -84,7 +84,9 @@ def loop_system(
     recordings of one run are the same bytes."""
     record = recorder.event if recorder is not None and contender.order is None else None
     changed = variant.definition(definition)
-    loop = EmbeddedLoop(entities, changed, clock=lambda: 0.0, record=record, retrievers=retrievers, rules=variant.rules)
+    loop = EmbeddedLoop(
+        entities, changed, clock=lambda: 0.0, record=record, retrievers=retrievers, rules=variant.rules, models=variant.models()
+    )
     if not variant.memory:
         loop.view = replace(loop.view, memory=None)
     try:

@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 
 from learners.credit import shared_credit
 from learners.definition import Definition, PlacementSpec, Selection
+from learners.examination import Examination
+from learners.models import FinalsModel
+from learners.ranking.rank_model import RankModel
+from ops.wiring import models
 from streams.kernel.join import RULES, Rules
 
 Change = Callable[[Definition], Definition]
@@ -16,11 +20,12 @@ def _as_it_is(definition: Definition) -> Definition:
 
 @dataclass(frozen=True)
 class Variant:
-    """How one policy differs: its definition, the rules of the state, and whether ranking reads the memory."""
+    """How one policy differs: its definition, the rules of the state, whether ranking reads the memory, what is fitted on finals."""
 
     definition: Change = _as_it_is
     rules: Rules = RULES
     memory: bool = True
+    models: Callable[[], tuple[FinalsModel, ...]] = models
 
 
 def _ask_all(definition: Definition) -> Definition:
@@ -39,15 +44,25 @@ def _no_debiasing(definition: Definition) -> Definition:
 
 
 def _no_placement(definition: Definition) -> Definition:
-    rank = definition.rank.model_copy(update={"optimism": 0.0})
-    return definition.model_copy(update={"placement": PlacementSpec(slot=0.0, swap=0.0), "rank": rank})
+    return definition.model_copy(update={"placement": PlacementSpec(draw=0.0, slot=0.0, swap=0.0)})
+
+
+def _without(*left_out: type) -> Callable[[], tuple[FinalsModel, ...]]:
+    return lambda: tuple(one for one in models() if not isinstance(one, left_out))
+
+
+def _no_balance() -> tuple[FinalsModel, ...]:
+    """A search counts like any other, however often its query is searched."""
+    return tuple(RankModel(balanced=False) if isinstance(one, RankModel) else one for one in models())
 
 
 POLICIES = {"learned": Variant(), "ask_all": Variant(_ask_all)}
 ABLATIONS = {
     "no_memory": Variant(_no_memory, memory=False),
-    "no_debiasing": Variant(_no_debiasing),
+    "no_rank_model": Variant(models=_without(RankModel)),
+    "no_debiasing": Variant(_no_debiasing, models=_without(Examination)),
     "no_placement": Variant(_no_placement),
+    "no_balance": Variant(models=_no_balance),
     "shared_credit": Variant(rules=replace(RULES, credit=shared_credit)),
 }
 VARIANTS = POLICIES | ABLATIONS

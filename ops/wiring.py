@@ -9,6 +9,7 @@ from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
 from learners.examination import Examination
 from learners.models import FinalsModel, theta_of
 from learners.policy import Policy
+from learners.ranking.rank_model import RankModel
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
 from retrievers.base import Retriever
@@ -42,7 +43,7 @@ def definition(
 
 def models() -> tuple[FinalsModel, ...]:
     """What is fitted on finals, in this order: each sees what those before it found."""
-    return (Examination(),)
+    return (Examination(), RankModel())
 
 
 def reading_of(definition: Definition) -> Reading:
