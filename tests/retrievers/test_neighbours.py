@@ -216,10 +216,10 @@ def test_queries_come_while_others_search() -> None:
         looks = [pool.submit(look) for _ in range(3)]
         try:
             assert started.wait(30)
-            for number in range(1, 60):
+            for number in range(1, ENOUGH):
                 click(memory, f"halo {number}", f"e{number:03d}")
         finally:
             done.set()
         assert all(one.result(30) > 0 for one in looks)
     assert neighbours.refresh()
-    assert len(neighbours.retrieve(request("halos"), 1_000)) == 60
+    assert len(neighbours.retrieve(request("halos"), 1_000)) == ENOUGH
