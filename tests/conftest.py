@@ -11,10 +11,20 @@ settings.load_profile("forage")
 
 
 @pytest.fixture(scope="session")
-def real_source():
-    """The downloaded data, beside the checkout or in $FORAGE_DATA; it may not be given away with the project."""
-    place = Path(os.environ.get("FORAGE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "bestbuy_games"
-    if not place.is_dir():
-        stop = pytest.fail if os.environ.get("CI") else pytest.skip
-        stop(f"{place} is not there: set FORAGE_DATA to the folder that holds bestbuy_games")
-    return place
+def real_data():
+    """name -> folder of downloaded data, beside the checkout or in $FORAGE_DATA; it may not be given away with the project."""
+
+    def of(name):
+        place = Path(os.environ.get("FORAGE_DATA", Path(__file__).parents[2] / "shared" / "data")) / name
+        if not place.is_dir():
+            stop = pytest.fail if os.environ.get("CI") else pytest.skip
+            stop(f"{place} is not there: set FORAGE_DATA to the folder that holds {name}")
+        return place
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def real_source(real_data):
+    """The real click log."""
+    return real_data("bestbuy_games")

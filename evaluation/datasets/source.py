@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
+from pydantic import ValidationError
+
 from schemas.errors import CorruptFile, InvalidMessage, NotFound
+from schemas.explain import explain
 from schemas.ids import digest
 
 Row = Mapping[str, str]
@@ -37,7 +40,13 @@ def parsed(
             for number, item in read(text):  # noqa: B007
                 yield parse(item)
     except _WRONG as error:
-        raise CorruptFile(f"{path}, line {number}: {error!r:.500}; download it again") from None
+        raise CorruptFile(f"{path}, line {number}: {_said(error):.500}; download it again") from None
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(explain(error))
+    return str(error) if isinstance(error, InvalidMessage) else repr(error)
 
 
 def _open(path: Path, encoding: str) -> IO[str]:
