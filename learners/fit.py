@@ -50,6 +50,9 @@ class _Hours:
         self._first = np.zeros(0, dtype=np.int64)
         self._matrix: NDArray[np.int64] | None = np.zeros((0, size), dtype=np.int64)  # rows by first hour; None while one is not in it
         self._size, self._keep = size, 0
+        self._days: dict[
+            tuple[int, float, int], tuple[int, NDArray[np.intp], NDArray[np.float64]]
+        ] = {}  # what `weighted` needs of the hours
 
     def add(self, hour: int, sums: NDArray[np.int64]) -> None:
         first = hour if hour >= self._keep else hour // 24 * 24
@@ -73,18 +76,23 @@ class _Hours:
                 self.add(hour, sums)
         if self._matrix is None:
             self._first = np.array(sorted(self._sums), dtype=np.int64)
+            self._days = {}
             self._matrix = np.array([self._sums[hour] for hour in self._first.tolist()], dtype=np.int64).reshape(-1, self._size)
         return self._first, self._matrix
 
     def weighted(self, newest_day: int, half_life_days: float, since: int) -> NDArray[np.float64]:
         """sum_day 2^(-age / half life) * sums from hour `since` on; days are added first and in order, so that nothing rounds anew."""
         first, sums = self.read(newest_day)
-        begin = np.searchsorted(first, since)
-        days = first[begin:] // 24
-        starts = np.flatnonzero(np.diff(days, prepend=-1))
+        if (at := (newest_day, half_life_days, since)) not in self._days:
+            begin = int(np.searchsorted(first, since))
+            days = first[begin:] // 24
+            starts = np.flatnonzero(np.diff(days, prepend=-1))
+            weights = np.exp2(np.minimum(0.0, days[starts] - float(newest_day)) / half_life_days)
+            self._days = {at: (begin, starts, weights)}
+        begin, starts, weights = self._days[at]
         by_day = np.add.reduceat(sums[begin:], starts) if len(starts) else sums[begin:]
-        weights: NDArray[np.float64] = np.exp2(np.minimum(0.0, days[starts] - float(newest_day)) / half_life_days)
-        return weights @ by_day.astype(np.float64)
+        out: NDArray[np.float64] = weights @ by_day.astype(np.float64)
+        return out
 
 
 class Accumulator:
@@ -93,7 +101,7 @@ class Accumulator:
     def __init__(self, definition: Definition):
         self.definition = definition
         self._row = {arm.name: row for row, arm in enumerate(definition.arms)}
-        self._plain = {"model": MODEL, "feature_schema": ARM_FEATURES.hash, "policy": definition.model_dump(mode="json")}
+        self._plain = Content({"model": MODEL, "feature_schema": ARM_FEATURES.hash, "policy": definition.model_dump(mode="json")}, {})
         self._arms = [_Hours(_ARM_SIZE) for _ in definition.arms]
         self._draws = [_Hours(_CLASSES * _BINS * 3) for _ in definition.arms]
         self._dirty = set(range(len(definition.arms)))
@@ -140,7 +148,7 @@ class Accumulator:
             "draw.plan": plan(self._drawn, [arm.depth for arm in self.definition.arms]),
             "since": self._since,
         }
-        return Content(self._plain, {**models, **{name: pack(one) for name, one in arrays.items()}})
+        return self._plain.holding({**models, **{name: pack(one) for name, one in arrays.items()}})
 
     def _earned(self, row: int, day: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Searches that asked the arm, its credit and the squares, by first hour."""

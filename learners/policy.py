@@ -157,6 +157,9 @@ def ranker_of(definition: Definition, content: Content) -> Ranker:
     return Ranker(definition, weights)
 
 
+_parsed: tuple[object, Definition] | None = None  # the last plain definition and what it says: refreshes bring the same object
+
+
 def definition_of(content: Content) -> Definition:
     """The definition inside a content. Raises CorruptFile when it is of another feature schema, InvalidSetting when it does not parse."""
     if content.definition.get("feature_schema") != ARM_FEATURES.hash:
@@ -164,7 +167,11 @@ def definition_of(content: Content) -> Definition:
             f"snapshot content has feature schema {content.definition.get('feature_schema')!r}, this code has {ARM_FEATURES.hash!r}; "
             "run the version of forage that published it, or publish again with this one"
         )
-    return Definition.parse(content.definition["policy"])
+    global _parsed
+    plain = content.definition["policy"]
+    if _parsed is None or plain is not _parsed[0]:
+        _parsed = plain, Definition.parse(plain)
+    return _parsed[1]
 
 
 def arrays_of(content: Content, *, arms: int) -> tuple[Posteriors, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:

@@ -106,12 +106,21 @@ class Content:
     definition: Mapping[str, Any]
     arrays: Mapping[str, Array]
 
+    def holding(self, arrays: Mapping[str, Array]) -> "Content":
+        """The same definition with other arrays; what is known of the definition is not computed again."""
+        content = Content(self.definition, arrays)
+        content.__dict__["_definition_json"] = self._definition_json
+        return content
+
     @cached_property
     def head(self) -> bytes:
         """The bytes that `content_id` is over: sorted JSON of the definition and of each array's name, dtype, shape and sha256."""
         arrays = [[name, one.dtype, list(one.shape), one.sha256] for name, one in sorted(self.arrays.items())]
-        plain = {"definition": self.definition, "arrays": arrays}
-        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        return f'{{"arrays":{_json(arrays)},"definition":{self._definition_json}}}'.encode()
+
+    @cached_property
+    def _definition_json(self) -> str:
+        return _json(self.definition)
 
     @cached_property
     def content_id(self) -> str:
@@ -260,6 +269,10 @@ def _content(head: bytes, take: Callable[[str, int], bytes | Array]) -> Content:
     if content.head != head:
         raise ValueError("the head has another form")
     return content
+
+
+def _json(plain: object) -> str:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _framed(head: bytes) -> bytes:

@@ -8,6 +8,7 @@ doubt only: where the model is wrong and sure of it, the floor alone finds out.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from math import erfc, sqrt
 
 import numpy as np
@@ -25,12 +26,17 @@ def normal_cdf(z: Sequence[float]) -> Probabilities:
     return np.array([0.5 * erfc(-x / _SQRT2) for x in z], dtype=np.float64)
 
 
+@cache
+def _untrained(d: int) -> Posteriors:
+    return fit_arms(no_sums(1, d))
+
+
 class Rows:
     """Posterior means and scaled roots by arm name, with the untrained arm as the row of every unknown name."""
 
     def __init__(self, names: Sequence[str], posteriors: Posteriors, costs: Mapping[str, float]):
         d = posteriors.mean.shape[1]
-        start = fit_arms(no_sums(1, d))
+        start = _untrained(d)
         self._index = {name: index for index, name in enumerate(names)}
         self._names = list(names)
         self._mean = np.concatenate([posteriors.mean, start.mean])
