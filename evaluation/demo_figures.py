@@ -3,7 +3,7 @@
     {"seed", "searches", "people", "catalogue": {TYPE: n}, "queries": {KIND: n}, "weights": {STRATEGY: w of the tuned mix},
      "window", "settled", "drift": {"at": searches, "window": of the first after it, "album", "artist"} or None where it never came,
      "quality" | "top3": {CONTENDER: [per window]},
-     "asked" | "against" | "slots" | "swaps" | "clicks" | "thanks": [per window],
+     "asked" | "against" | "outside" | "moved" | "clicks" | "thanks": [per window],
      "minus": {RIVAL: {"mean" | "low" | "high": [per window]}},   learned - rival of nDCG@10, 95 % of a paired normal interval
      "ahead": {RIVAL: {"mean", "low", "high"}},                   over the settled searches, 95 % paired bootstrap
      "kinds" | "groups": {NAME: {"searches", "chance": {STRATEGY: p}, "first": {STRATEGY: p}, "drift": {STRATEGY: p},
@@ -17,9 +17,10 @@
 `quality` is the mean nDCG@10 by the relevance for the person who searched, `top3` the clicks expected among the first three results per
 hundred searches. The settled searches are the last quarter; `chance` and `quality` of a kind are of these, `first` of the first window,
 `drift` of the last before the drift. `against` is the share of yes-or-no draws that went against the odds: a strategy asked at a chance
-below 1/2, or left out at 1/2 or more. `slots` and `swaps` are test places per page, `clicks` clicks per search, `thanks` the share of
-clicks on a pair of query and entity that is known only because something was tried. `places` are results per page: of the new album
-(all searches) and of ready-made playlists (topical searches), and how many the best page there is has.
+below 1/2, or left out at 1/2 or more. `outside` is the share of results that by score would not stand on the page, `moved` of those that
+would stand at another place of it; `clicks` are clicks per search, `thanks` the share of clicks on a pair of query and entity that is
+known only because something was tried. `places` are results per page: of the new album (all searches) and of ready-made playlists
+(topical searches), and how many the best page there is has.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,6 @@ from evaluation.metrics import interval, ndcg, resample
 from evaluation.people.listeners import Listener, click_rate
 from evaluation.people.needs import GROUPS, KINDS, Kind
 from schemas.decisions import Decision
-from schemas.events import Result
 
 PAGE = 10
 WINDOWS = 40  # points of a line; of a hundred searches at least, fewer are mostly noise
@@ -54,8 +54,8 @@ class Watched:
     chance: Mapping[str, float]
     asked: int
     against: float
-    slots: int = 0
-    swaps: int = 0
+    outside: float = 0.0
+    moved: float = 0.0
     clicks: int = 0
     thanks: int = 0
     album: Places = (0, 0)
@@ -68,7 +68,7 @@ class Watched:
 
 def watch(
     kind: Kind, pages: Mapping[str, Sequence[str]], relevance: Mapping[str, float], listener: Listener, *, by: Decision,
-    results: Sequence[Result] = (), clicks: int = 0, thanks: int = 0, album: frozenset[str] = frozenset(),
+    by_score: Sequence[str] = (), clicks: int = 0, thanks: int = 0, album: frozenset[str] = frozenset(),
     ready_made: frozenset[str] = frozenset(),
 ) -> Watched:  # fmt: skip
     """Judge the pages of all contenders by what the person wanted. Nothing of this reaches the system."""
@@ -86,8 +86,8 @@ def watch(
         chance={arm.name: arm.propensity for arm in by.arms},
         asked=len(by.asked()),
         against=sum(against) / max(1, len(against)),
-        slots=sum(one.placement.mode == "slot" for one in results),
-        swaps=int(any(one.placement.mode == "swap" for one in results)),
+        outside=sum(entity not in by_score for entity in page) / max(1, len(page)),
+        moved=sum(entity != other and entity in by_score for entity, other in zip(page, by_score, strict=False)) / max(1, len(page)),
         clicks=clicks,
         thanks=thanks,
         album=(len(album.intersection(page)), len(album.intersection(best))),
@@ -121,8 +121,8 @@ def summary(watched: Sequence[Watched], *, about: Mapping[str, Any], drift: Mapp
         "top3": {name: [100 * _top3(part, name) for part in parts] for name in contenders},
         "asked": [_mean(part, lambda one: one.asked) for part in parts],
         "against": [_mean(part, lambda one: one.against) for part in parts],
-        "slots": [_mean(part, lambda one: one.slots) for part in parts],
-        "swaps": [_mean(part, lambda one: one.swaps) for part in parts],
+        "outside": [_mean(part, lambda one: one.outside) for part in parts],
+        "moved": [_mean(part, lambda one: one.moved) for part in parts],
         "clicks": [_mean(part, lambda one: one.clicks) for part in parts],
         "thanks": [sum(one.thanks for one in part) / max(1, sum(one.clicks for one in part)) for part in parts],
         "minus": {rival: _minus(parts, rival) for rival in RIVALS if rival in contenders},

@@ -220,8 +220,8 @@ def _exploration(figures: Figures) -> str:
     out = []
     charts = (
         ("Decisions against the odds", [Line("against the odds", LEARNED, figures["against"])]),
-        ("Tests on the page, share of pages", [
-            Line("exchanged", "spearfishing", figures["swaps"]), Line("test place", "topical", figures["slots"]),
+        ("Tests on the page, share of results", [
+            Line("moved", "spearfishing", figures["moved"]), Line("from outside", "topical", figures["outside"]),
         ]),
         ("Clicks on what is known by trying", [Line("thanks to a try", LEARNED, figures["thanks"])]),
     )  # fmt: skip

@@ -11,7 +11,6 @@ from evaluation.demo_words import CONVEX, GROUP_NAMES, named
 LATEST = 200  # searches behind "now"
 SHARP = 30  # searches below which nobody is ahead of anybody
 BAR, SPARK = 10, 36  # columns
-ROUNDED = 0.005  # a smaller share is nothing to look at
 
 Style = Literal["", "head", "learned", "topical", "spearfishing", "dim"]
 
@@ -143,9 +142,8 @@ def _strategy(name: str, latest: Sequence[Watched], glyphs: Glyphs) -> list[Part
 
 
 def _trying(latest: Sequence[Watched]) -> str:
-    against, slots, swaps = (_mean(latest, of) for of in (lambda one: one.against, lambda one: one.slots, lambda one: one.swaps))
-    tests = f"; test places on {100 * slots:.0f} % of pages, swaps on {100 * swaps:.0f} %" if slots + swaps > ROUNDED else ""
-    return f"{100 * against:.0f} % of decisions against the odds{tests}"
+    against, outside = _mean(latest, lambda one: one.against), _mean(latest, lambda one: one.outside)
+    return f"{100 * against:.0f} % of decisions against the odds, {100 * outside:.0f} % of results from outside"
 
 
 def _clicks(watched: Sequence[Watched], latest: Sequence[Watched]) -> str:

@@ -160,10 +160,15 @@ def tried(figures: Figures) -> str:
 
 def exploring(figures: Figures) -> str:
     """How much is tried, first and last."""
-    against, slots, swaps = figures["against"], figures["slots"], figures["swaps"]
-    tests = f"; one page in {1 / slots[-1]:.0f} had a test place" if slots[-1] else "; no page had a test place"
-    tests += f", one in {1 / swaps[-1]:.0f} an exchanged pair" if swaps[-1] else ""
-    return f"Decisions against the odds: {percent(against[0])} in the first window, {percent(against[-1])} in the last{tests}."
+    against, outside, moved = figures["against"], figures["outside"], figures["moved"]
+    if not any(outside) and not any(moved):
+        tests = "No result was moved to test it."
+    else:
+        tests = (
+            f"Of the results shown in the last window, {percent(outside[-1])} would not have stood on the page by their score, and "
+            f"{percent(moved[-1])} stood at another place of it (first window: {percent(outside[0])} and {percent(moved[0])})."
+        )
+    return f"Decisions against the odds: {percent(against[0])} in the first window, {percent(against[-1])} in the last. {tests}"
 
 
 def examination(figures: Figures) -> str:

@@ -1,11 +1,11 @@
 """What is known only because something was tried: pairs of a query and an entity that people chose, and that no page would have shown.
 
-A result was *tried* when it stood in a slot for candidates from outside the page, or when every strategy that found it was asked against
-the odds (at a chance below 1/2). A pair is known by trying when all its showings up to its first click were tried. What people click of
-it afterwards, wherever it stands then, is thanks to the try.
+A result was *tried* when by its score it would not have stood on the page (a drawn score or a test place brought it there), or when
+every strategy that found it was asked against the odds (at a chance below 1/2). A pair is known by trying when all its showings up to its
+first click were tried. What people click of it afterwards, wherever it stands then, is thanks to the try.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +37,10 @@ class Tried:
         self._finds: dict[Pair, Find] = {}
         self._how: dict[str, str] = {}
 
-    def shown(self, query_key: str, results: Sequence[Result], decision: Decision) -> None:
-        """A page, with the decision behind it."""
+    def shown(self, query_key: str, results: Sequence[Result], decision: Decision, *, by_score: Container[str]) -> None:
+        """A page, with the decision behind it, and what would stand on it by score."""
         chance = {arm.name: arm.propensity for arm in decision.arms}
-        self._how = {one.entity_id: how_tried(one, chance) for one in results}
+        self._how = {one.entity_id: how_tried(one, chance, by_score=by_score) for one in results}
         self._plainly.update((query_key, entity) for entity, how in self._how.items() if not how)
 
     def clicked(self, query_key: str, entity: str) -> bool:
@@ -70,10 +70,10 @@ class Tried:
         }  # fmt: skip
 
 
-def how_tried(result: Result, chance: dict[str, float]) -> str:
+def how_tried(result: Result, chance: dict[str, float], *, by_score: Container[str]) -> str:
     """How a result was tried; "" for one that stands on the page anyway. Strategies without a chance are asked always."""
-    if result.placement.mode == "slot":
-        return "a test place"
+    if result.entity_id not in by_score:
+        return "a test place" if result.placement.mode == "slot" else "a drawn score"
     unlikely = [source.strategy for source in result.sources if chance.get(source.strategy, 1.0) < ODDS]
     if result.sources and len(unlikely) == len(result.sources):
         return f"{named(unlikely[0])}, asked against the odds"

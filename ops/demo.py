@@ -144,11 +144,12 @@ class _Session:
         relevance = self._crowd.relevance(listener, need)
         page = [result.entity_id for result in shown]
         pages = {LEARNED: page} | self._rivals(request, answer.lists)
-        self.tried.shown(request.query_key, shown, decision)
+        by_score = [one.entity_id for one in answer.ranked[: request.size]]
+        self.tried.shown(request.query_key, shown, decision, by_score=by_score)
         chosen = clicks(page, relevance, patience=listener.patience, rng=Random(f"clicks {self._seed} {number}"))
         thanks = sum(self.tried.clicked(request.query_key, entity) for _, entity in chosen)
         watched = watch(
-            need.kind, pages, relevance, listener, by=decision, results=shown, clicks=len(chosen), thanks=thanks, album=self._album,
+            need.kind, pages, relevance, listener, by=decision, by_score=by_score, clicks=len(chosen), thanks=thanks, album=self._album,
             ready_made=self._ready_made,
         )  # fmt: skip
         for position, entity in chosen:

@@ -12,7 +12,6 @@ from evaluation.demo_report import page
 from evaluation.demo_text import WIDTH, text
 from evaluation.people.listeners import Listener
 from schemas.decisions import Arm, Decision
-from schemas.events import Placement, Result
 
 NASTY = '<img src=x onerror="alert(1)">'
 ABOUT = {"seed": 3, "people": 12, "catalogue": {"song": 5}, "queries": {"title": 1}, "weights": {"lexical": 0.7, "popular": 0.3}}
@@ -98,20 +97,15 @@ def test_a_search_is_judged_by_what_its_person_wanted():
     ]  # fmt: skip
     decision = Decision(decision_id="d", content_id="c", seq=1, available=["dense", "lexical", "memory", "popular"], arms=arms)
     pages = {"learned": ["a", "b"], "rrf": ["b", "x", "y", "a"]}
-    results = [
-        Result(entity_id="a", position=1, placement=Placement(mode="swap", p=0.1)),
-        Result(entity_id="b", position=2, placement=Placement(mode="swap", p=0.1)),
-        Result(entity_id="c", position=3, placement=Placement(mode="slot", p=0.1)),
-    ]
     seen = watch(
-        "mood", pages, {"a": 0.8, "b": 0.4}, Listener("l", {}, 2), by=decision, results=results, album=frozenset({"a", "z"}),
+        "mood", pages, {"a": 0.8, "b": 0.4}, Listener("l", {}, 2), by=decision, by_score=["c", "a"], album=frozenset({"a", "z"}),
         ready_made=frozenset({"x"}),
     )  # fmt: skip
     best = 0.8 + 0.4 * 0.6309298  # 1 / log2(3)
     assert seen.quality == pytest.approx({"learned": 1.0, "rrf": (0.4 + 0.8 * 0.4306766) / best}, rel=1e-6)  # 1 / log2(5)
     assert seen.top3 == pytest.approx({"learned": 0.8 + 0.4 * 2**-0.7, "rrf": 0.4})
     assert (seen.asked, seen.against) == (2, 0.5)  # memory was likely and left out, popular unlikely and asked
-    assert (seen.slots, seen.swaps, seen.album, seen.ready_made) == (1, 1, (1, 1), (0, 0))
+    assert (seen.outside, seen.moved, seen.album, seen.ready_made) == (0.5, 0.5, (1, 1), (0, 0))
 
 
 @pytest.mark.parametrize(

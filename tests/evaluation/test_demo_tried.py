@@ -19,21 +19,29 @@ def decision():
 
 
 def test_how_a_result_was_tried():
-    assert how_tried(result("a", "lexical", "popular"), CHANCE) == ""
-    assert how_tried(result("a", "popular", "fresh"), CHANCE) == "Most chosen, asked against the odds"
-    assert how_tried(result("a", "always_on"), CHANCE) == ""
-    assert how_tried(result("a", "lexical", mode="slot"), CHANCE) == "a test place"
-    assert how_tried(result("a", "lexical", mode="swap"), CHANCE) == ""  # it was on the page anyway
-    assert how_tried(result("a"), CHANCE) == ""
+    assert how_tried(result("a", "lexical", "popular"), CHANCE, by_score="a") == ""
+    assert how_tried(result("a", "popular", "fresh"), CHANCE, by_score="a") == "Most chosen, asked against the odds"
+    assert how_tried(result("a", "always_on"), CHANCE, by_score="a") == ""
+    assert how_tried(result("a", "lexical", mode="slot"), CHANCE, by_score="b") == "a test place"
+    assert how_tried(result("a", "lexical"), CHANCE, by_score="b") == "a drawn score"
+    assert how_tried(result("a", "lexical", mode="swap"), CHANCE, by_score="a") == ""  # it was on the page anyway
+    assert how_tried(result("a"), CHANCE, by_score="a") == ""
 
 
 def test_a_pair_is_known_by_trying_when_no_page_had_shown_it_otherwise():
     tried = Tried()
-    tried.shown("q", [result("plain", "lexical"), result("slot", "lexical", mode="slot"), result("odd", "popular")], decision())
+    tried.shown(
+        "q",
+        [result("plain", "lexical"), result("slot", "lexical", mode="slot"), result("odd", "popular")],
+        decision(),
+        by_score=["plain", "odd"],
+    )
     assert [tried.clicked("q", entity) for entity in ("plain", "slot")] == [False, True]
-    tried.shown("q", [result("slot", "lexical"), result("odd", "lexical")], decision())  # now they stand there by score
+    tried.shown(
+        "q", [result("slot", "lexical"), result("odd", "lexical")], decision(), by_score=["slot", "odd"]
+    )  # now they stand there by score
     assert [tried.clicked("q", entity) for entity in ("slot", "odd")] == [True, False]
-    tried.shown("other", [result("slot", "lexical")], decision())
+    tried.shown("other", [result("slot", "lexical")], decision(), by_score=["slot"])
     assert not tried.clicked("other", "slot")  # another query is another pair
     told = tried.told({"slot": Entity(entity_id="slot", title="Slot", entity_type="song")})
     assert (told["pairs"], told["known"]) == (4, 1)

@@ -33,7 +33,7 @@ def test_it_learns(demo):
     """Memory alone, empty at first, finds what people chose; Forage's pages gain on a mix that does not learn."""
     figures = demo[0].figures
     memory, gained = figures["quality"]["memory"], figures["minus"]["convex"]["mean"]
-    assert memory[HALF - 1] > memory[0] + 0.05
+    assert memory[HALF - 1] > 2 * memory[0]
     assert sum(gained[HALF:]) > sum(gained[:HALF])
 
 

@@ -30,7 +30,7 @@ class Terminal(io.StringIO):
 
 def searches(count):
     quality, chance = {"learned": 0.5, "rrf": 0.4, "convex": 0.45}, dict.fromkeys(STRATEGIES, 0.98)
-    more = {"slots": 1, "swaps": 1, "clicks": 2, "thanks": 1, "album": (1, 1)}
+    more = {"outside": 0.1, "moved": 0.2, "clicks": 2, "thanks": 1, "album": (1, 1)}
     return [Watched(("mood", "title")[n % 2], quality, quality, chance, 8, 0.1, **more) for n in range(count)]
 
 
