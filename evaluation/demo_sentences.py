@@ -46,7 +46,7 @@ def difference(one: Mapping[str, float]) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
+    return f"{round(value, digits) or 0.0:+.{digits}f}".replace("-", "−")
 
 
 def percent(share: float | None) -> str:
