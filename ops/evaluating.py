@@ -9,7 +9,7 @@ from evaluation.loop import PAGE, Served, Systems
 from evaluation.prepared import PreparedRetriever
 from learners.definition import DEFAULT_DEPTH, Definition
 from memory_index.reader import MemoryReader
-from ops.variants import VARIANTS, Variant
+from ops.variants import FIXED, VARIANTS
 from ops.wiring import EmbeddedLoop, retrievers_of
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
@@ -78,11 +78,12 @@ def _asked(page: Page) -> list[str]:
 @contextmanager
 def loop_system(
     entities: Sequence[Entity], definition: Definition, contender: Contender, *,
-    variant: Variant = VARIANTS["learned"], recorder: Recorder | None = None, retrievers: Retrievers = retrievers_of,
+    recorder: Recorder | None = None, retrievers: Retrievers = retrievers_of,
 ) -> Iterator[LoopSystem]:  # fmt: skip
-    """A fresh system for one run; a policy's events are recorded. Strategies are timed by evaluation, not in the log, so that two
-    recordings of one run are the same bytes."""
+    """A fresh system for one run, of the variant that the contender names; a policy's events are recorded. Strategies are timed by
+    evaluation, not in the log, so that two recordings of one run are the same bytes."""
     record = recorder.event if recorder is not None and contender.order is None else None
+    variant = VARIANTS[contender.name] if contender.order is None else FIXED
     changed = variant.definition(definition)
     loop = EmbeddedLoop(
         entities, changed, clock=lambda: 0.0, record=record, retrievers=retrievers, rules=variant.rules, models=variant.models()
@@ -95,10 +96,12 @@ def loop_system(
         loop.close()
 
 
-def systems(entities: Sequence[Entity], definition: Definition, *, recorder: Recorder | None = None) -> Systems:
+def systems(
+    entities: Sequence[Entity], definition: Definition, *, recorder: Recorder | None = None, retrievers: Retrievers = retrievers_of
+) -> Systems:
     """A fresh system for each run of a replay."""
 
     def system(contender: Contender) -> AbstractContextManager[LoopSystem]:
-        return loop_system(entities, definition, contender, variant=VARIANTS.get(contender.name, VARIANTS["learned"]), recorder=recorder)
+        return loop_system(entities, definition, contender, recorder=recorder, retrievers=retrievers)
 
     return system

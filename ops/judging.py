@@ -6,7 +6,6 @@ A run depends on its (contender, seed, fold) alone, so figures are the same for 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing import get_context
@@ -25,17 +24,13 @@ from evaluation.tuning import MixTuner
 from learners.definition import DEFAULT_DEPTH, Definition
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
-from ops.evaluating import LoopSystem, loop_system
+from ops.evaluating import loop_system
 from ops.settings import Settings
+from ops.strategies import strategies_of
 from ops.variants import VARIANTS
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
-from retrievers.lexical import ALL, TITLE, LexicalIndex, LexicalRetriever
-from retrievers.memory import MemoryRetriever
-from retrievers.popular import PopularRetriever
-from retrievers.trigrams import TrigramRetriever
 from schemas.entities import Entity
-from schemas.errors import NotFound
 from streams.replaying.recording import Recorder
 
 Told = Callable[[str, int, int], None]
@@ -87,20 +82,14 @@ class Judging:
             contender, tuned = Contender(task.contender), None
         else:
             contender, tuned = fed_contender(task.contender, self.strategies, weights=self.weights[task.fold])
-        with self._system(contender, entities, recorder) as system:
+        with loop_system(entities, self.definition, contender, recorder=recorder, retrievers=self._retrievers) as system:
             return run(self.queries, searched, system, contender, tuned=tuned, progress=progress)
-
-    @contextmanager
-    def _system(self, contender: Contender, entities: Sequence[Entity], recorder: Recorder | None) -> Iterator[LoopSystem]:
-        variant = VARIANTS.get(contender.name, VARIANTS["learned"])
-        with loop_system(entities, self.definition, contender, variant=variant, recorder=recorder, retrievers=self._retrievers) as system:
-            yield system
 
     def _retrievers(self, catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever]:
         """The learning strategies as they serve, the fixed ones from their lists."""
         fixed, learning = split(self.strategies)
-        real = cache(partial(made, fixed, catalog, reader, self.config))
-        out: dict[str, Retriever] = made(learning, catalog, reader, self.config)
+        real = cache(partial(strategies_of, fixed, catalog, reader, self.config))
+        out: dict[str, Retriever] = strategies_of(learning, catalog, reader, self.config)
         for name in fixed:
             out[name] = PreparedRetriever(name, self.lists[name], lambda name=name: real()[name])  # type: ignore[misc]
         return out
@@ -113,7 +102,7 @@ def judging(
     """Ask the fixed strategies every query, and tune the mix of each fold."""
     fixed, _ = split(strategies)
     catalog = Catalog(entities)
-    retrievers = made(fixed, catalog, MemoryReader(Reading()), config)
+    retrievers = strategies_of(fixed, catalog, MemoryReader(Reading()), config)
     lists = prepare(retrievers.values(), queries, progress=progress)
     plain = Judging(folder, tuple(strategies), definition, queries, lists, {}, searches, config)
     tuner = MixTuner(fixed, plain.found(), [query.gains for query in queries])
@@ -170,37 +159,3 @@ def _begin(shared: Judging) -> None:
 def _run(task: Task) -> JudgedRun:
     shared, entities = _SHARED[0]
     return shared.running(task, entities)
-
-
-def made(names: Sequence[str], catalog: Catalog, reader: MemoryReader, config: Settings) -> dict[str, Retriever]:
-    """The strategies of those names, each made only when it is among them. Raises NotFound."""
-    index = cache(partial(_lexical, catalog))
-    makers: dict[str, Callable[[], Retriever]] = {
-        "lexical": lambda: LexicalRetriever(index()),
-        "lexical_title": lambda: LexicalRetriever(index(), name="lexical_title", boosts=TITLE),
-        "lexical_all": lambda: LexicalRetriever(index(), name="lexical_all", boosts=ALL),
-        "trigrams": lambda: TrigramRetriever(catalog.values()),
-        "dense": lambda: _dense(catalog, config),
-        "memory": lambda: MemoryRetriever(reader, among=catalog, kappa=reader.reading.kappa),
-        "popular": lambda: PopularRetriever(reader.totals, catalog=catalog),
-    }
-    if unknown := set(names) - set(makers):
-        raise NotFound(f"no strategy {sorted(unknown)}; choose among {sorted(makers)}")
-    return {name: makers[name]() for name in names}
-
-
-def _lexical(catalog: Catalog) -> LexicalIndex:
-    index = LexicalIndex()
-    index.put(catalog.values())
-    return index
-
-
-def _dense(catalog: Catalog, config: Settings) -> Retriever:
-    from retrievers.dense import DenseRetriever
-    from retrievers.encoders import CachedEncoder, load_encoder
-
-    if not config.encoder:
-        raise NotFound("the strategy dense needs an encoder; set FORAGE_ENCODER to a model's folder or package, or leave dense out")
-    retriever = DenseRetriever(CachedEncoder(load_encoder(config.encoder), config.data / "embeddings"))
-    retriever.put(catalog.values())
-    return retriever
