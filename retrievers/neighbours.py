@@ -10,7 +10,7 @@ from schemas.candidates import Candidate, Evidence, Request
 from schemas.q2e import q2e
 
 # Hit@10 of this strategy alone on the 3,921 first searches of a query in bestbuy_games, played in order of time (standard error 0.7
-# points): 0.712, and 0.812 are among its first 50. With never more than 50 past queries 0.709 and 0.793; with 20 or 5 hit@10 falls 1
+# points): 0.711, and 0.812 are among its first 50. With never more than 50 past queries 0.709 and 0.793; with 20 or 5 hit@10 falls 1
 # and 5 points. P from 2 to 4: +-0.2 points; only above similarity 0.3: -5. With an encoder (MiniLM) 0.718 and 0.826.
 # Other similarities in place of the letters' 0.705, 50 past queries: tf-idf cosine of trigrams 0.70, edit distance (Damerau-Levenshtein
 # by length) 0.67, words 0.63, MiniLM alone 0.69.
