@@ -124,4 +124,4 @@ class EmbeddedLoop:
     def _learn(self, partition: int, changes: Changes) -> None:
         self.reader.add(partition, changes.memory)
         self.publisher.add(changes.tallies)
-        self.publisher.conclude(concluded(changes.outgoing, self.publisher.wants))
+        self.publisher.conclude(concluded(changes.outgoing, self.publisher.wants, changes.concluded))

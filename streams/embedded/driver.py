@@ -22,6 +22,7 @@ PARTITIONS = 4
 BATCH = 1_000
 TICK = 10 * 60_000  # ms of event time after which idle partitions are told that time has passed
 LOGGED = 1_000  # conclusions in one file of the outcome log
+_TICK, _TICK_BYTES = Tick(), encode(Tick())
 Apply = Callable[[int, Changes], None]
 
 
@@ -59,7 +60,7 @@ class EmbeddedDriver:
         self._ticked = time
         for p in range(self.log.partitions):
             for topic in INPUTS:
-                self._append(topic, p, time, encode(Tick()))
+                self._append(topic, p, time, _TICK_BYTES, _TICK)
 
     def step(self, limit: int = BATCH) -> int:
         """Apply everything in the log, at most `limit` records of an input at a time; returns how many records were applied."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.events import Event
+from schemas.outcomes import Outcome
 from schemas.rows import MemoryKey, TallyKey
 from schemas.topics import ACTIONS, IMPRESSIONS
 
@@ -82,6 +83,7 @@ class Changes:
     events: list[SavedEvent] = field(default_factory=list)
     ids: list[SavedId] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
+    concluded: dict[str, Outcome] = field(default_factory=dict)  # of the finals in `outgoing`, those at hand as objects, by id
     sets: dict[str, SetHash] = field(default_factory=dict)  # final, amendment, quarantine reasons
     counters: Counter[str] = field(default_factory=Counter)
     next: Mapping[Input, int] = field(default_factory=dict)  # first offset that is not applied yet

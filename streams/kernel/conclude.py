@@ -64,6 +64,9 @@ class Out:
         # The pages are put in as the bytes they came in: they were validated then, and they are most of the message.
         value = encode(outcome).replace(b'"pages":[]', b'"pages":[%s]' % b",".join(inside), 1)
         self._send("final", search.final_id, value, close)
+        at_hand = [fact.page for fact in sorted(search.pages, key=lambda one: one.time) if fact.page is not None]
+        if len(at_hand) == len(inside) == len(search.pages):
+            self.changes.concluded[search.final_id] = outcome.model_copy(update={"pages": at_hand})
         for time, page in later:
             self.amendment(search, page, time)
         for (fact, action), kept in zip(actions, keep, strict=True):

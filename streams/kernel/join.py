@@ -42,10 +42,11 @@ RULES = Rules(rewards=REWARDS)  # of everything that `forage` runs
 
 @dataclass(slots=True)
 class Fact:
-    """A page or action that joined: its record time and original bytes (packed for pages)."""
+    """A page or action that joined: its record time and original bytes (packed for pages); `page` where it is at hand as an object."""
 
     time: int
     value: bytes
+    page: Impression | None = None
 
 
 @dataclass(slots=True)

@@ -21,6 +21,8 @@ from streams.kernel.searches import Searches
 from streams.kernel.watermark import Clock, SeenIds
 from streams.partitioning import partition as partition_of
 
+AT_HAND = 1_000  # open searches whose pages are kept as objects, where they came as such: 100 KB each
+
 
 class Kernel:
     """Joins pages and actions, counts them, and concludes searches, for one partition number of both inputs."""
@@ -85,7 +87,8 @@ class Kernel:
         counters[topic] += 1
         kept = pack(value) if topic == "impressions" else value
         out.changes.events.append(SavedEvent(event.search_id, topic, time, kept))
-        return self._join(event, Fact(time, kept), adder, out)
+        at_hand = record.event if isinstance(record.event, Impression) and len(self.searches.open) < AT_HAND else None
+        return self._join(event, Fact(time, kept, at_hand), adder, out)
 
     def _counts_once(self, topic: Input, event: Impression | Action, value: bytes, time: int, out: Out) -> bool:
         """Is this (search_id, page) or (search_id, action_id) new? The same id with other content is quarantined."""

@@ -1,7 +1,8 @@
 """Conclusions out of bytes: a final that nobody wants is not decoded, it is most of the work."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from schemas.codec import decode_conclusion
 from schemas.outcomes import Amendment, Outcome
@@ -22,8 +23,10 @@ def conclusion_of(value: bytes | None, wants: Wants) -> Outcome | Amendment | No
     return found
 
 
-def concluded(outgoing: Iterable[Outgoing], wants: Wants) -> Iterator[Outcome | Amendment]:
-    """The conclusions among what a kernel sends, without finals that are not wanted."""
+def concluded(
+    outgoing: Iterable[Outgoing], wants: Wants, at_hand: Mapping[str, Outcome] = MappingProxyType({})
+) -> Iterator[Outcome | Amendment]:
+    """The conclusions among what a kernel sends, without finals that are not wanted. Those `at_hand` by id are not decoded."""
     for out in outgoing:
-        if out.topic == OUTCOMES.name and (one := conclusion_of(out.value, wants)) is not None:
+        if out.topic == OUTCOMES.name and (one := at_hand.get(out.key) or conclusion_of(out.value, wants)) is not None:
             yield one

@@ -1,12 +1,15 @@
 """The conclusions on `search.outcomes`, into a publisher's finals; and the fits of models on them, which take seconds, beside the work."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock, Thread
 
 from schemas.errors import InvalidMessage
+from schemas.outcomes import Amendment, Outcome
 from streams.publishing.concluding import conclusion_of
 from streams.publishing.publisher import Fit, Fitted, Publisher
 from streams.reading.follower import Incoming
+
+DECODED = 100  # conclusions at a time
 
 
 class OutcomesView:
@@ -17,9 +20,14 @@ class OutcomesView:
         self.last_refusal = ""
         self._publisher, self._lock = publisher, lock
 
-    def apply(self, records: Iterable[Incoming]) -> None:
-        """Take records. They are decoded without the lock: it is most of the work."""
-        found = []
+    def apply(self, records: Sequence[Incoming]) -> None:
+        """Take records. They are decoded without the lock, it is most of the work, and few at a time: decoded they are ten times as large."""
+        for at in range(0, len(records), DECODED):
+            found = list(self._decoded(records[at : at + DECODED]))
+            with self._lock:
+                self._publisher.conclude(found)
+
+    def _decoded(self, records: Iterable[Incoming]) -> Iterator[Outcome | Amendment]:
         for record in records:
             try:
                 one = conclusion_of(record.value, self._publisher.wants)
@@ -28,9 +36,7 @@ class OutcomesView:
                 self.last_refusal = f"partition {record.partition}, offset {record.offset}: {error}"
                 continue
             if one is not None:
-                found.append(one)
-        with self._lock:
-            self._publisher.conclude(found)
+                yield one
 
 
 class Fitter:

@@ -9,13 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learners.definition import ArmSpec, Definition
-from schemas.codec import encode
+from schemas.codec import decode_event, encode
 from schemas.errors import InvalidMessage
-from streams.publishing.concluding import conclusion_of
+from streams.kernel import kernel as kernel_module
+from streams.kernel.kernel import Kernel
+from streams.publishing.concluding import concluded, conclusion_of
 from streams.publishing.outcomes_view import Fitter, OutcomesView
 from streams.publishing.publisher import Fitted, Publisher
 from streams.reading.follower import Incoming
 from tests.learners.settled import act, amendment, outcome, page, plain, sampled, shown
+from tests.streams.searchbox import RULES, record, records
+from tests.streams.searchbox import page as page_of
 
 DEFINITION = Definition(arms=[ArmSpec.of("lexical")])
 
@@ -90,3 +94,34 @@ def test_one_fit_at_a_time_and_its_result_once():
     go.set()
     fitter._thread.join()
     assert (fitter.result(), fitter.result()) == (fitted, None)
+
+
+def test_finals_at_hand_are_those_that_are_sent():
+    """A kernel that was given objects concludes the same as from bytes, without decoding: also with late pages, and with most at hand."""
+    at_hand, sent = 0, 0
+    for seed in range(3):
+        one, other = Kernel(0, 1, RULES), Kernel(0, 1, RULES)
+        for n, line in enumerate(records(seed)):
+            try:
+                given = line._replace(event=decode_event(line.value)) if n % 9 else line
+            except InvalidMessage:
+                given = line
+            changes, plainly = one.apply([given]), other.apply([line])
+            assert changes.outgoing == plainly.outgoing
+            assert plainly.concluded == {}
+            sent += sum(found.type == "final" for found in concluded(changes.outgoing, lambda *_: True))
+            for found in concluded(changes.outgoing, lambda *_: True, changes.concluded):
+                at_hand += changes.concluded.get(found.final_id) is found
+            assert list(concluded(changes.outgoing, lambda *_: True, changes.concluded)) == list(
+                concluded(plainly.outgoing, lambda *_: True)
+            )
+    assert sent > at_hand > sent / 2
+
+
+def test_few_open_searches_are_kept_as_objects(monkeypatch):
+    monkeypatch.setattr(kernel_module, "AT_HAND", 2)
+    kernel = Kernel(0, 1, RULES)
+    for n in range(5):
+        event = page_of(f"s{n}")
+        kernel.apply([record(n, event, 0)._replace(event=event)])
+    assert sum(fact.page is not None for some in kernel.searches.open.values() for one in some for fact in one.pages) == 2
