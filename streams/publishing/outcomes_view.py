@@ -21,7 +21,7 @@ class OutcomesView:
         self._publisher, self._lock = publisher, lock
 
     def apply(self, records: Sequence[Incoming]) -> None:
-        """Take records. They are decoded without the lock, it is most of the work, and few at a time: decoded they are ten times as large."""
+        """Take records. They are decoded without the lock, as it is most of the work, and few at a time: they are large then."""
         for at in range(0, len(records), DECODED):
             found = list(self._decoded(records[at : at + DECODED]))
             with self._lock:
