@@ -7,12 +7,13 @@ import numpy as np
 
 from retrievers.encoders import BATCH, Encoder
 from retrievers.lexical import field_text
+from retrievers.text import tokens
 from retrievers.vectors import VectorIndex
 from schemas.candidates import Candidate, Request
 from schemas.entities import Entity
 from schemas.errors import InvalidSetting
 
-# Attributes that say who made it, which people type and titles often leave out. More text blurs the vector.
+# Attributes that say who made it, which people type and titles often leave out; more text blurs the vector.
 MAKERS = ("brand", "maker", "manufacturer", "artist", "author", "publisher", "studio")
 MAX_QUERY = 512  # characters
 
@@ -62,6 +63,10 @@ class DenseRetriever:
 
 
 def entity_text(entity: Entity) -> str:
-    """What the encoder reads of an entity: the title, then who made it."""
-    parts = [entity.title, *(field_text(entity, name) for name in MAKERS if name in entity.attributes)]
-    return " ".join(part for part in parts if part)
+    """What the encoder reads of an entity: the title, then who made it where the title does not say so.
+
+    nDCG@10 on ESCI (150 queries, all-MiniLM-L6-v2): 0.587; with the maker said twice 0.578, with the title alone 0.588.
+    """
+    words = set(tokens(entity.title))
+    makers = (field_text(entity, name) for name in MAKERS if name in entity.attributes)
+    return " ".join(part for part in (entity.title, *(maker for maker in makers if not words.issuperset(tokens(maker)))) if part)

@@ -23,7 +23,8 @@ def found(dense: DenseRetriever, text: str, depth: int = 10) -> list[str]:
 
 def test_the_encoder_reads_title_and_maker() -> None:
     assert entity_text(entity("e", "Halo 3", brand="Bungie", color="green")) == "Halo 3 Bungie"
-    assert entity_text(entity("e", "Halo", color="green")) == "Halo"
+    assert entity_text(entity("e", "BUNGIE'S Halo", brand="Bungie's", publisher="Microsoft")) == "BUNGIE'S Halo Microsoft"
+    assert entity_text(entity("e", "Halo", color="green", brand="")) == "Halo"
     assert entity_text(entity("e", "", artist="Björk")) == "Björk"
 
 
