@@ -31,19 +31,20 @@ class Contender:
         return self.order is None or not CATALOGUE_ONLY.issuperset(self.asks)
 
 
-def contenders(strategies: Sequence[str], chosen: Sequence[str] = ()) -> list[Contender]:
-    """`learned`, `memory_first` (where there is a memory), `rrf`, then each strategy alone; or only the `chosen` of them.
+def contenders(strategies: Sequence[str], chosen: Sequence[str] = (), *, on_request: Sequence[str] = ()) -> list[Contender]:
+    """`learned`, `memory_first` (where there is a memory), `rrf`, then each strategy alone; or only the `chosen` of them, and of the
+    other policies that are `on_request`.
 
     Raises NotFound for a chosen name that is not among them.
     """
     names = tuple(sorted(strategies))
-    every = [Contender(LEARNED)]
+    every = [Contender(name) for name in (LEARNED, *on_request)]
     if MEMORY in names:
         every.append(Contender(MEMORY_FIRST, names, memory_first))
     every += [Contender(RRF, names, by_rrf), *(Contender(name, (name,), _alone(name)) for name in names)]
     if unknown := set(chosen) - {one.name for one in every}:
         raise NotFound(f"no contender {sorted(unknown)}; choose among {[one.name for one in every]}")
-    return [one for one in every if one.name in chosen or not chosen]
+    return [one for one in every if (one.name in chosen if chosen else one.name not in on_request)]
 
 
 def by_rrf(lists: Lists) -> list[str]:

@@ -5,8 +5,8 @@ A page is computed at the time of its search, on all events before it; its click
 page of their search, so no click of a page helps to judge another click of it.
 
 Protocols. `full`: every click of the log is revealed to the system, also of entities that its page did not show; one run serves all
-contenders, which are judged on the same state. `bandit`: a click is revealed only if its entity was on the page of 10 that we showed;
-each contender whose lists depend on feedback has a run of its own, whose system shows that contender's pages.
+contenders but further policies, which are judged on the same state. `bandit`: a click is revealed only if its entity was on the page of
+10 that we showed; each contender whose lists depend on feedback has a run of its own, whose system shows that contender's pages.
 
 The system is anything with the methods of `System`; `ops` builds it from the parts that serve.
 """
@@ -113,14 +113,11 @@ def replay(
 
 def runs(field: Sequence[Contender], protocol: ProtocolName) -> list[tuple[Contender, list[Contender]]]:
     """(host, guests) of each run: the system shows the host's pages, the guests are judged on the same state."""
-    host = next((one for one in field if one.order is None), field[0])
-    if protocol == "full":
-        return [(host, [one for one in field if one is not host])]
-    alone = [(one, list[Contender]()) for one in field if one.needs_own_run]
-    shared = [one for one in field if not one.needs_own_run]
-    if not alone and shared:
-        return [(shared[0], shared[1:])]
-    return [(one, shared if one is alone[0][0] else guests) for one, guests in alone]
+    alone = [one for one in field if (one.order is None if protocol == "full" else one.needs_own_run)]
+    shared = [one for one in field if one not in alone]
+    if not alone:
+        return [(shared[0], shared[1:])] if shared else []
+    return [(one, shared if one is alone[0] else []) for one in alone]
 
 
 def request_of(search: Search) -> Request:

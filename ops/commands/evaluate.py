@@ -1,7 +1,7 @@
 """`forage evaluate`: how good it is, on recorded clicks or on judged queries."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,37 +105,26 @@ def _salt(seed: int) -> str:
 
 def _on_clicks(dataset: "Dataset", chosen: Chosen, shown: Progress) -> dict[str, Any]:
     """Replay a click log, once a seed."""
-    from evaluation.seeds import mean_of
-
-    seeds = chosen.seeds or 1
-    if chosen.folds or chosen.queries:
-        raise InvalidSetting(f"--folds and --queries are for judged queries, {dataset.path} holds clicks; leave them out")
-    runs = [_replayed(dataset, chosen, salt=_salt(seed), shown=shown) for seed in range(seeds)]
-    figures = mean_of(runs)
-    if seeds > 1:
-        figures["settings"] = {**figures["settings"], "seeds": seeds, "salt": ", ".join(run["settings"]["salt"] for run in runs)}
-        figures["runs"] = runs
-    return figures
-
-
-def _replayed(dataset: "Dataset", chosen: Chosen, *, salt: str, shown: Progress) -> Mapping[str, Any]:
-    from evaluation.click_log import searches
-    from evaluation.contenders import contenders
     from evaluation.figures import summary
-    from evaluation.loop import replay
+    from evaluation.seeds import mean_of
     from learners.definition import DEFAULT_DEPTH
-    from ops.evaluating import systems
-    from ops.wiring import definition
+    from ops.replaying import Replaying, all_replays
     from streams.replaying.recording import Recorder
 
-    strategies = chosen.strategies or here().strategies
-    log = searches(dataset.clicks())[: chosen.searches or None]
-    field = contenders(strategies, chosen.contenders)
-    policy = definition(strategies, min_clients=MIN_CLIENTS, salt=salt)
+    if chosen.folds or chosen.queries:
+        raise InvalidSetting(f"--folds and --queries are for judged queries, {dataset.path} holds clicks; leave them out")
+    config, salts = here(), [_salt(seed) for seed in range(chosen.seeds or 1)]
+    strategies = chosen.strategies or config.strategies
+    shared = Replaying(dataset.path, strategies, chosen.contenders, chosen.protocol or "full", chosen.searches, MIN_CLIENTS, config)
     with Recorder(chosen.record) if chosen.record is not None else nullcontext() as recorder:
-        made = systems(list(dataset.entities()), policy, recorder=recorder)
-        replayed = replay(log, field, systems=made, protocol=chosen.protocol or "full", progress=shown)
-    return summary(replayed, dataset.name, settings=_settings(dataset, strategies) | {"depth": DEFAULT_DEPTH, "salt": salt})
+        replays = all_replays(shared, salts=salts, jobs=chosen.jobs, progress=shown, recorder=recorder)
+    settings = _settings(dataset, strategies) | {"depth": DEFAULT_DEPTH}
+    runs = [summary(one, dataset.name, settings=settings | {"salt": salt}) for one, salt in zip(replays, salts, strict=True)]
+    figures = mean_of(runs)
+    if len(runs) > 1:
+        figures["settings"] = settings | {"seeds": len(runs), "salt": ", ".join(salts)}
+        figures["runs"] = runs
+    return figures
 
 
 def _settings(dataset: "Dataset", strategies: Sequence[str]) -> dict[str, object]:

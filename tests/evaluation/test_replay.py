@@ -190,6 +190,11 @@ def test_runs_of_each_protocol():
     assert names(runs(field, "full")) == [("learned", ["memory_first", "rrf", "brand_new", "lexical", "memory"])]
     # `brand_new` is not known to be free of feedback: it gets its own run. `lexical` rides along with the first.
     assert names(runs(field, "bandit")) == [("learned", ["lexical"]), ("memory_first", []), ("rrf", []), ("brand_new", []), ("memory", [])]
+    # Each policy has a run of its own, whatever is revealed.
+    two = contenders(["lexical", "memory"], ["learned", "ask_all", "rrf"], on_request=["ask_all", "no_memory"])
+    assert names(runs(two, "full")) == [("learned", ["rrf"]), ("ask_all", [])]
+    assert names(runs(two, "bandit")) == [("learned", []), ("ask_all", []), ("rrf", [])]
+    assert "ask_all" not in [one.name for one in contenders(["lexical"], on_request=["ask_all"])]
     static = contenders(["lexical", "dense"], ["rrf", "lexical"])
     assert names(runs(static, "bandit")) == names(runs(static, "full")) == [("rrf", ["lexical"])]
 

@@ -11,7 +11,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from evaluation.datasets.folder import write
-from evaluation.datasets.rows import Click
+from evaluation.datasets.rows import Click, Judgment, QueryText
 from learners.definition import ArmSpec, Definition
 from learners.fit import fit
 from learners.registry import Registry
@@ -165,7 +165,7 @@ def test_evaluate_records_a_log_whose_digest_is_one(forage, dataset, tmp_path):
 
 
 def test_evaluate_takes_a_part_of_the_log_some_contenders_and_several_seeds(forage, dataset):
-    words = ("evaluate", "loop", dataset, "--searches", 6, "--contenders", "learned, lexical", "--protocol", "bandit")
+    words = ("evaluate", "loop", dataset, "--searches", 6, "--contenders", "learned, lexical", "--protocol", "bandit", "--jobs", 1)
     text = forage(*words).stdout
     assert text.startswith("shop, protocol bandit: 6 searches, 6 clicks judged\n")
     two = json.loads(forage(*words, "--seeds", 2, "--json").stdout)
@@ -230,3 +230,75 @@ def test_a_place_that_cannot_be_written_is_named_without_a_traceback(forage, tmp
 def test_a_wrong_address_is_refused_under_the_name_by_which_it_came(forage):
     assert "--bootstrap is nonsense" in forage("topics", "check", "--bootstrap", "nonsense").stderr
     assert "FORAGE_BOOTSTRAP is nonsense" in forage("topics", "check", FORAGE_BOOTSTRAP="nonsense").stderr
+
+
+# -- evaluate on judged queries -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def judged_dataset(tmp_path):
+    """Twelve products, twelve queries, each for one of them."""
+    names = [f"{word} {noun}" for word in ("red", "blue", "green", "old") for noun in ("lamp", "chair", "table")]
+    entities = [Entity(entity_id=f"e{number:02}", title=name) for number, name in enumerate(names)]
+    queries = [QueryText(f"q{number:02}", name, 1.0) for number, name in enumerate(names)]
+    judgments = [Judgment(f"q{number:02}", f"e{number:02}", 1.0) for number in range(12)]
+    return write(tmp_path / "judged", entities=entities, queries=queries, judgments=judgments).path
+
+
+JUDGED = ("--strategies", "lexical_title, trigrams, memory", "--searches", 30, "--seeds", 1, "--folds", 2, "--json")
+
+
+def test_judged_queries_give_the_same_figures_for_any_number_of_jobs(forage, judged_dataset):
+    words = ("evaluate", "loop", judged_dataset, *JUDGED, "--contenders", "learned,no_memory,convex_memory,oracle")
+    one, two = (json.loads(forage(*words, "--jobs", jobs).stdout) for jobs in (1, 2))
+    assert {key: one[key] for key in ("dataset", "protocol", "searches", "queries")} == {
+        "dataset": "judged", "protocol": "bandit", "searches": 30, "queries": 12,
+    }  # fmt: skip
+    assert set(one["contenders"]) == {"learned", "no_memory", "convex_memory", "convex", "oracle"}
+    for figures in (one, two):
+        for points in figures["contenders"].values():
+            for cell in points.values():
+                assert cell.pop("ms") >= 0.0
+    assert one == two
+    cell = one["contenders"]["learned"]["30"]
+    assert set(cell) == {"seen", "unseen", "minus_convex", "asked", "regret"}
+    assert set(cell["unseen"]) == {"ndcg@10", "mrr@10", "hit@10", "recall@100"}
+    assert set(cell["seen"]["ndcg@10"]) == {"mean", "low", "high"}
+    assert one["contenders"]["oracle"]["30"]["seen"]["ndcg@10"]["mean"] == 1.0
+    assert one["settings"]["folds"] == 2
+
+
+def test_a_judged_run_can_be_recorded_and_read_as_text(forage, judged_dataset, tmp_path):
+    log = tmp_path / "judged.log.gz"
+    words = ("evaluate", "loop", judged_dataset, *JUDGED[:-1], "--contenders", "learned", "--record", log)
+    assert "add --contenders learned --seeds 1 --folds 1" in forage(*words).stderr
+    text = forage(*words[:-2], "--folds", 1, "--record", log).stdout
+    assert text.startswith("judged, 12 judged queries, protocol bandit: 30 searches\n")
+    assert "learned" in text.partition("after 30 searches")[2]
+    digests = [forage("data", "digest", "--log", log, "--json", "--partitions", count).stdout for count in (1, 4)]
+    assert digests[0] == digests[1]
+    out = json.loads(forage("data", "export", "ubi", log, "--out", tmp_path / "ubi", "--json").stdout)
+    assert out["queries"] == 30
+    assert (
+        json.loads(forage("data", "import", "ubi", tmp_path / "ubi", "--out", tmp_path / "again", "--json").stdout)["clicks"]
+        == out["events"]
+    )
+
+
+def test_options_that_do_not_go_with_the_data_are_refused(forage, dataset, judged_dataset):
+    assert "leave it out" in forage("evaluate", "loop", judged_dataset, "--protocol", "full").stderr
+    assert "leave them out" in forage("evaluate", "loop", dataset, "--folds", 2).stderr
+    assert "choose among" in forage("evaluate", "loop", judged_dataset, "--contenders", "best", *JUDGED).stderr
+    assert "no strategy ['magic']; choose among" in forage("evaluate", "loop", judged_dataset, "--strategies", "lexical,magic").stderr
+    assert "set FORAGE_ENCODER" in forage("evaluate", "loop", judged_dataset).stderr
+
+
+def test_policies_of_a_click_log_run_beside_each_other(forage, dataset):
+    words = ("evaluate", "loop", dataset, "--contenders", "learned,no_placement,lexical", "--json")
+    one, two = (json.loads(forage(*words, "--jobs", jobs).stdout) for jobs in (1, 2))
+    assert list(one["contenders"]) == ["learned", "no_placement", "lexical"]
+    for figures in (one, two):
+        for points in figures["contenders"].values():
+            for cell in points.values():
+                del cell["ms"]
+    assert one == two
