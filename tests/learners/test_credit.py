@@ -2,7 +2,7 @@
 
 import pytest
 
-from learners.credit import MAX_CREDIT, marginal_credit
+from learners.credit import MAX_CREDIT, marginal_credit, shared_credit
 
 FOUND = {"a": {"lex": 1}, "b": {"lex": 2, "mem": 1}, "c": {"mem": 3}, "nobody": {}}
 
@@ -29,3 +29,10 @@ def test_credit_adds_over_entities_up_to_the_cap():
     assert marginal_credit(found, rewards | {"e4": 0}) == {"lex": 4096}
     assert marginal_credit(found, rewards) == {"lex": 4096}
     assert marginal_credit(found, rewards | {"e3": 1023, "e4": 0}) == {"lex": 4095}
+
+
+def test_shared_credit_pays_every_finder_evenly():
+    found = {"a": {"lexical": 1}, "b": {"lexical": 2, "memory": 1, "dense": 9}, "c": {}}
+    assert shared_credit(found, {"a": 256, "b": 256, "c": 256, "d": 256}) == {"lexical": 256 + 85, "memory": 85, "dense": 85}
+    assert shared_credit({"a": {"x": 1}}, {"a": 100 * MAX_CREDIT}) == {"x": MAX_CREDIT}
+    assert shared_credit({"a": {"x": 1}}, {"a": 0}) == {}

@@ -10,7 +10,7 @@ from schemas.errors import CorruptFile, PartitionMismatch, Unavailable
 from schemas.events import SuggestAccept, SuggestImpression
 from schemas.topics import OUTCOMES
 from streams.embedded.driver import PARTITIONS, TICK, EmbeddedDriver
-from streams.embedded.log import SqliteLog
+from streams.embedded.log import MemoryLog, SqliteLog
 from streams.kernel.share import digest_state
 from streams.partition_store import PartitionStore
 from streams.partitioning import partition
@@ -202,6 +202,19 @@ def test_the_log_keeps_order_and_offsets_over_restarts(tmp_path):
     assert [one.value for one in log.read("actions", 1, 0, 2)] == [b"a", b"c"]
     assert log.read("actions", 0, 0, 9) == []
     log.close()
+
+
+def test_a_log_in_memory_answers_alike_and_forgets_what_was_passed(tmp_path):
+    file, memory = SqliteLog(tmp_path / "log.sqlite", 2), MemoryLog(2)
+    for log in (file, memory):
+        for number in range(5):
+            assert log.append("actions", number % 2, number, b"%d" % number) == number // 2
+        log.commit()
+    for topic, p, start, limit in (("actions", 0, 0, 2), ("actions", 0, 1, 9), ("actions", 0, 3, 9), ("impressions", 0, 0, 9)):
+        assert memory.read(topic, p, start, limit) == file.read(topic, p, start, limit)
+        assert memory.end(topic, p) == file.end(topic, p)
+    assert memory.read("actions", 0, 0, 9) == []  # offset 3 was asked for: what is below was applied
+    file.close()
 
 
 def test_what_was_not_committed_to_the_log_is_gone_after_a_kill_and_the_rest_is_there(tmp_path):
