@@ -17,15 +17,22 @@ def refusal(content: Content, manifest: Manifest, *, running: Manifest | None = 
     """None when the snapshot is accepted, else why it is not and what to do; the running one then stays in use."""
     if content.content_id != manifest.content_id:
         return f"seq {manifest.seq}: the content is not the one that the manifest names; publish again"
+    if why := unusable(content):
+        return f"seq {manifest.seq}: {why}"
+    return behind(manifest, running) if running is not None and manifest.reason == REFRESH else None
+
+
+def unusable(content: Content) -> str | None:
+    """Why this code cannot run a content, or None."""
     try:
         for name, array in content.arrays.items():  # also what this code's policy does not read
             unpack(array, what=name)
-        theta_of(content, Policy(content, seq=manifest.seq).definition)
+        theta_of(content, Policy(content, seq=0).definition)
     except ForageError as error:
-        return f"seq {manifest.seq}: {error}"
+        return str(error)
     except (ValueError, KeyError, TypeError) as error:  # includes LinAlgError: a covariance that is none
-        return f"seq {manifest.seq}: the content makes no policy ({error!r}); keep the running one and publish again"
-    return behind(manifest, running) if running is not None and manifest.reason == REFRESH else None
+        return f"the content makes no policy ({error!r}); keep the running one and publish again"
+    return None
 
 
 def behind(manifest: Manifest, running: Manifest) -> str | None:

@@ -1,5 +1,6 @@
 """The publisher's core: add the shares of all partitions, fit, publish when something changed. Kafka and the embedded loop both use it."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,11 +9,14 @@ import numpy as np
 from learners.definition import Definition
 from learners.finals import FinalSet
 from learners.fit import Accumulator
+from learners.gate import unusable
 from learners.models import FinalsModel, fit_models, fits_due
 from learners.tallies import Sums, Tallies
 from schemas.outcomes import Amendment, Outcome
 from schemas.rows import TallyKey, TallyRow
 from schemas.snapshots import Array, Content
+
+log = logging.getLogger(__name__)
 
 
 class Fitted(NamedTuple):
@@ -96,8 +100,7 @@ class Publisher:
         """Go on with the arrays of our models in what was published, until they are fitted again; not if it has another definition."""
         if content.definition.get("policy") != self.definition.model_dump(mode="json"):
             return
-        ours = tuple(f"{model.name}." for model in self._models)
-        self._take({name: array for name, array in content.arrays.items() if name.startswith(ours)})
+        self._take(content.arrays)
 
     def refresh(self, *, fit: bool = True) -> Content | None:
         """The fitted policy, or None when nothing changed since the last refresh. Fits the models first if that is due, and `fit`."""
@@ -109,7 +112,14 @@ class Publisher:
         return self._sums.content(models=self._arrays)
 
     def _take(self, arrays: Mapping[str, Array]) -> None:
-        """Equal arrays stay the objects that they were, with what is known of their bytes."""
-        if arrays != self._arrays:
-            self._arrays = {name: self._arrays[name] if self._arrays.get(name) == one else one for name, one in arrays.items()}
-            self._changed = True
+        """Equal arrays stay the objects that they were, with what is known of their bytes. What makes no policy is not taken."""
+        taken: dict[str, Array] = {}
+        for prefix in (f"{model.name}." for model in self._models):
+            last = {name: array for name, array in self._arrays.items() if name.startswith(prefix)}
+            new = {name: last[name] if last.get(name) == one else one for name, one in arrays.items() if name.startswith(prefix)}
+            if new != last and (why := unusable(self._sums.content(models=taken | new))):
+                log.error("what model %s found is not published, its last arrays stay: %s", prefix[:-1], why)
+                new = last
+            taken |= new
+        self._changed |= taken != self._arrays
+        self._arrays = taken

@@ -26,8 +26,8 @@ from learners.definition import Definition
 from schemas.ids import digest
 from streams.publishing import ownership as publish
 
-class Rank:
-    name = "rank"
+class Toy:
+    name = "toy"
     def fit(self, finals, definition, fitted):
         ids, weights = "".join(one.final_id for one in finals), np.random.default_rng(7).random(150_000)
         return {
@@ -44,7 +44,7 @@ logging.basicConfig(level="INFO", stream=sys.stdout)
 asked = []
 signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
 definition = Definition.model_validate_json(sys.argv[2])
-models, stop = [Examination(), Rank()], lambda: bool(asked)
+models, stop = [Examination(), Toy()], lambda: bool(asked)
 publish.run(sys.argv[1], definition=definition, folder=Path(sys.argv[3]), models=models, group="test", stop=stop)
 """
 
@@ -100,9 +100,7 @@ def test_models_arrive_and_a_publisher_that_starts_again_gives_the_same(publishe
 
     def earned():
         content = reader._view.content
-        return (
-            None if content is None else [unpack(one, what="x").tolist() for name, one in content.arrays.items() if name == "rank.earned"]
-        )
+        return None if content is None else [unpack(one, what="x").tolist() for name, one in content.arrays.items() if name == "toy.earned"]
 
     first = publisher()
     until(lambda: earned() == [])  # selection is published without waiting for models
@@ -125,12 +123,12 @@ def test_models_arrive_and_a_publisher_that_starts_again_gives_the_same(publishe
     send(1, *searched(99, 100))
     until(lambda: earned() == [[100, 100 * 256 + 2 * 1024]])
     content = reader._view.content
-    assert content.arrays["rank.weights"] is before.arrays["rank.weights"]
+    assert content.arrays["toy.weights"] is before.arrays["toy.weights"]
     parts = [one.key for one in read_all("policy.snapshots") if one.key.startswith(b"part/")]
-    large = {f"part/{part.sha256}".encode() for part in content.arrays["rank.weights"].parts}
+    large = {f"part/{part.sha256}".encode() for part in content.arrays["toy.weights"].parts}
     assert len(large) == 2
     assert sum(key in large for key in parts) == 2  # sent once for four contents and two publishers
-    assert np.isfinite(unpack(content.arrays["rank.weights"], what="weights")).all()
+    assert np.isfinite(unpack(content.arrays["toy.weights"], what="weights")).all()
     assert (reader.staleness().refused, reader.staleness().last_error) == (0, "")
     reader.close()
     memory.close()

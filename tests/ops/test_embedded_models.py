@@ -21,7 +21,7 @@ THETA = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5]
 class Summing:
     """What was shown, and what it earned: both follow from the set of finals."""
 
-    name = "rank"
+    name = "toy"
 
     def fit(self, finals, definition, fitted):
         ids = "".join(final.final_id for final in finals)
@@ -38,10 +38,10 @@ class Curve:
         return {"theta": np.array(THETA)}
 
 
-RANK = (Summing(),)
+TOY = (Summing(),)
 
 
-def loop_of(folder=None, models=RANK):
+def loop_of(folder=None, models=TOY):
     made = definition(min_clients=1, always=("lexical",))
     return EmbeddedLoop(GAMES, made, folder=folder, clock=lambda: 0.0, models=models)
 
@@ -61,8 +61,8 @@ def use(loop, numbers, *, late=(), every=1):
     loop.step()
 
 
-def rank(loop):
-    return {name: unpack(array, what=name).tolist() for name, array in content_of(loop).arrays.items() if name.startswith("rank.")}
+def toy(loop):
+    return {name: unpack(array, what=name).tolist() for name, array in content_of(loop).arrays.items() if name.startswith("toy.")}
 
 
 def content_of(loop):
@@ -73,9 +73,9 @@ def content_of(loop):
 def test_models_are_fitted_on_the_finals_of_the_loop():
     loop = loop_of()
     use(loop, range(40))
-    assert rank(loop) == {}
+    assert toy(loop) == {}
     use(loop, range(40, 80))
-    finals, entities, earned = rank(loop)["rank.sums"]
+    finals, entities, earned = toy(loop)["toy.sums"]
     assert finals == loop.publisher.finals.count or finals == 50
     assert (entities >= finals, earned) == (True, 256 * finals)
     loop.close()
@@ -100,7 +100,7 @@ def test_a_restarted_loop_fits_the_same_finals_and_amendments(tmp_path, monkeypa
         finals = again.publisher.finals.sorted()
         assert [one.final_id for one in finals] == expected
         assert [one.rewards.tolist() for one in finals] == [one.rewards.tolist() for one in whole.publisher.finals.sorted()]
-        assert rank(again)["rank.sums"][0] == len(expected)
+        assert toy(again)["toy.sums"][0] == len(expected)
         again.close()
     assert list((tmp_path / "outcomes").glob("*.parquet"))
     assert all(not store_rows for store_rows in outboxes(tmp_path))

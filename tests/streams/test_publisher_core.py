@@ -98,7 +98,7 @@ def test_another_definition_is_fitted_to_the_same_rows():
 class Counting:
     """A model that says how many finals it was fitted to, and what was fitted before it."""
 
-    def __init__(self, name="rank", **also):
+    def __init__(self, name="toy", **also):
         self.name, self.also, self.fits, self.fails = name, also, [], False
 
     def fit(self, finals, definition, fitted):
@@ -113,7 +113,7 @@ def searches(first, last):
 
 
 def numbers(content):
-    return {name: unpack(array, what=name).tolist() for name, array in content.arrays.items() if name[:4] in ("rank", "xmr.", "exam")}
+    return {name: unpack(array, what=name).tolist() for name, array in content.arrays.items() if name[:4] in ("toy.", "xmr.", "exam")}
 
 
 def test_models_are_fitted_at_50_100_250_and_every_500_finals():
@@ -132,12 +132,12 @@ def test_arrays_of_models_stand_in_every_content_and_are_not_fitted_again_by_new
     assert numbers(publisher.refresh()) == {}
     publisher.conclude(searches(0, 60))
     first = publisher.refresh()
-    assert numbers(first) == {"rank.n": [60]}
+    assert numbers(first) == {"toy.n": [60]}
     publisher.conclude(searches(60, 99))
     assert publisher.refresh() is None
     publisher.add(SHARES[0])
     second = publisher.refresh()
-    assert second.arrays["rank.n"] is first.arrays["rank.n"]
+    assert second.arrays["toy.n"] is first.arrays["toy.n"]
     assert second.content_id != first.content_id
     assert len(model.fits) == 1
 
@@ -155,8 +155,8 @@ def test_later_models_see_what_earlier_ones_gave():
     first, second = Counting(w=np.array([0.5])), Counting("xmr")
     publisher = Publisher(DEFINITION, [empty, first, second])
     publisher.conclude(searches(0, 50))
-    assert numbers(publisher.refresh()) == {"rank.n": [50], "rank.w": [0.5], "xmr.n": [50]}
-    assert second.fits == [(50, "forage", ["rank.n", "rank.w"])]
+    assert numbers(publisher.refresh()) == {"toy.n": [50], "toy.w": [0.5], "xmr.n": [50]}
+    assert second.fits == [(50, "forage", ["toy.n", "toy.w"])]
 
 
 def test_a_model_that_raises_keeps_its_last_arrays_and_stops_nobody(caplog):
@@ -166,8 +166,8 @@ def test_a_model_that_raises_keeps_its_last_arrays_and_stops_nobody(caplog):
     publisher.refresh()
     failing.fails = True
     publisher.conclude(searches(50, 100))
-    assert numbers(publisher.refresh()) == {"rank.n": [50], "xmr.n": [100]}
-    assert "model rank was not fitted to 100 finals; its last arrays stay" in caplog.text
+    assert numbers(publisher.refresh()) == {"toy.n": [50], "xmr.n": [100]}
+    assert "model toy was not fitted to 100 finals; its last arrays stay" in caplog.text
 
 
 def test_arrays_that_cannot_be_published_are_a_failure_of_their_model(caplog):
@@ -176,6 +176,19 @@ def test_arrays_that_cannot_be_published_are_a_failure_of_their_model(caplog):
     publisher.conclude(searches(0, 50))
     assert numbers(publisher.refresh()) == {}
     assert "NaN or infinity" in caplog.text
+
+
+def test_arrays_that_make_no_policy_are_not_published_and_those_of_other_models_are(caplog):
+    curve = Counting("examination", theta=np.linspace(1.0, 0.5, 6))
+    publisher = Publisher(DEFINITION, [Counting(), curve, Counting("xmr")])
+    publisher.conclude(searches(0, 50))
+    first = publisher.refresh()
+    curve.also = {"theta": np.full(6, 7.0)}
+    publisher.conclude(searches(50, 100))
+    second = publisher.refresh()
+    assert numbers(second) == numbers(first) | {"toy.n": [100], "xmr.n": [100]}
+    assert unpack(second.arrays["examination.theta"], what="theta")[0] == 1.0
+    assert "what model examination found is not published, its last arrays stay: snapshot array 'examination.theta' is" in caplog.text
 
 
 def test_another_definition_fits_the_models_again():
@@ -195,7 +208,7 @@ def test_a_fit_to_a_definition_that_is_gone_is_not_taken():
     publisher.redefine(other)
     publisher.take(fit())
     assert numbers(publisher.refresh(fit=False)) == {}
-    assert numbers(publisher.refresh()) == {"rank.n": [50]}
+    assert numbers(publisher.refresh()) == {"toy.n": [50]}
 
 
 def test_a_fit_in_another_thread_is_taken_when_it_is_done():
@@ -206,7 +219,7 @@ def test_a_fit_in_another_thread_is_taken_when_it_is_done():
     assert publisher.due() is None
     assert numbers(publisher.refresh()) == {}  # it goes on while the fit runs
     publisher.take(fit())
-    assert numbers(publisher.refresh()) == {"rank.n": [50]}
+    assert numbers(publisher.refresh()) == {"toy.n": [50]}
 
 
 def test_a_new_publisher_goes_on_with_what_was_published_until_it_can_fit():
@@ -215,9 +228,9 @@ def test_a_new_publisher_goes_on_with_what_was_published_until_it_can_fit():
     running = first.refresh()
     second = Publisher(DEFINITION, [Counting()])
     second.keep(running)
-    assert numbers(second.refresh()) == {"rank.n": [50]}  # what is no model of ours is left out
+    assert numbers(second.refresh()) == {"toy.n": [50]}  # what is no model of ours is left out
     second.conclude(searches(0, 120))
-    assert numbers(second.refresh()) == {"rank.n": [120]}
+    assert numbers(second.refresh()) == {"toy.n": [120]}
     third = Publisher(DEFINITION.model_copy(update={"salt": "other"}), [Counting()])
     third.keep(running)
     assert numbers(third.refresh()) == {}
