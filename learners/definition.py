@@ -65,7 +65,7 @@ class PlacementSpec(Message):
     one place of 3..10 to a candidate from outside the page, `swap` exchanges one pair of neighbours.
     """
 
-    draw: Annotated[float, Field(ge=0.0, le=4.0)] = 0.5
+    draw: Annotated[float, Field(ge=0.0, le=4.0)] = 0.25
     slot: Share = 0.05
     swap: Share = 0.1
 
@@ -76,7 +76,7 @@ class ReadingSpec(Message):
     theta: Annotated[list[Share], Field(min_length=6, max_length=6)] = list(THETA)
     rewards: Annotated[list[Annotated[float, Field(ge=0.0, le=16.0)]], Field(min_length=10, max_length=10)] = rewards_by_kind()
     half_life_days: Positive = 30.0
-    kappa: Positive = 2.0
+    kappa: Positive = 3.0
     min_clients: Annotated[int, Field(ge=0, le=8)] = 2
 
 
@@ -102,6 +102,11 @@ class Definition(Message):
         if not names:
             raise ValueError("no strategies; list at least one in arms or always")
         return self
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Names of all strategies, arms first."""
+        return tuple([arm.name for arm in self.arms] + [one.name for one in self.always])
 
     @classmethod
     def parse(cls, plain: Mapping[str, Any]) -> "Definition":

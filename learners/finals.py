@@ -21,7 +21,7 @@ from schemas.events import Action, CandidateSample, Impression, Result
 from schemas.ids import query_key
 from schemas.outcomes import Amendment, Outcome
 
-CANDIDATES = 20  # of those that were not shown; candidates with reward are kept beyond it
+CANDIDATES = 40  # of those that were not shown, all that an impression has room for beside a page; with reward, beyond it
 MODES = {"score": 0, "slot": 1, "swap": 2}  # Placement.mode in `Final.modes`
 LATE = 64  # amendments of one final that count
 CAP = 40_000  # finals; some 2 KB each, and 60 bytes for each ranker feature of 30 entities

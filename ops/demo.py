@@ -22,7 +22,9 @@ from learners.examination import Examination
 from learners.finals import Final
 from learners.models import FinalsModel, Fitted
 from memory_index.reader import MemoryReader
-from ops.wiring import EmbeddedLoop, definition, models, retrievers_of
+from ops.settings import Settings
+from ops.strategies import strategies_of
+from ops.wiring import EmbeddedLoop, definition, models
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
 from retrievers.fusion import convex, rrf
@@ -71,7 +73,7 @@ def run(*, seed: int, searches: int, out: Path, audience: Audience) -> DemoResul
     change = drift(music, seed)
     crowd = people(change, seed)
     # No real time in the log: two runs are equal.
-    noted = tuple(map(_Noted, models()))
+    noted = tuple(map(_Noted, models(STRATEGIES)))
     loop = EmbeddedLoop(music.entities, definition(STRATEGIES), clock=lambda: 0.0, retrievers=retrievers, models=noted)
     try:
         session = _Session(loop, crowd, change, seed=seed, drift_at=searches // 2)
@@ -95,9 +97,8 @@ def run(*, seed: int, searches: int, out: Path, audience: Audience) -> DemoResul
 
 
 def retrievers(catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever]:
-    """The strategies of the demo, as far as this version has them."""
-    built = retrievers_of(catalog, reader)
-    return {name: built[name] for name in STRATEGIES if name in built}
+    """The strategies of the demo."""
+    return strategies_of(STRATEGIES, catalog, reader, Settings())
 
 
 def _about(seed: int, crowd: People, change: Drift) -> Figures:

@@ -86,7 +86,13 @@ def loop_system(
     variant = VARIANTS[contender.name] if contender.order is None else FIXED
     changed = variant.definition(definition)
     loop = EmbeddedLoop(
-        entities, changed, clock=lambda: 0.0, record=record, retrievers=retrievers, rules=variant.rules, models=variant.models()
+        entities,
+        changed,
+        clock=lambda: 0.0,
+        record=record,
+        retrievers=retrievers,
+        rules=variant.rules,
+        models=variant.models(changed.strategies),
     )
     if not variant.memory:
         loop.view = replace(loop.view, memory=None)

@@ -15,6 +15,7 @@ from retrievers.memory import MemoryRetriever
 from retrievers.neighbours import NeighbourRetriever
 from retrievers.popular import PopularRetriever
 from retrievers.trigrams import TrigramRetriever
+from retrievers.xmr.retriever import XmrRetriever
 from schemas.errors import NotFound
 
 
@@ -32,6 +33,7 @@ def strategies_of(names: Sequence[str], catalog: Catalog, reader: MemoryReader, 
         "neighbours": lambda: NeighbourRetriever(reader, among=catalog, kappa=kappa, encoder=encoder()),
         "popular": lambda: PopularRetriever(reader.totals, catalog=catalog),
         "fresh": lambda: FreshRetriever(catalog.values()),
+        "xmr": lambda: XmrRetriever(among=catalog),
     }
     if unknown := set(names) - set(makers):
         raise NotFound(f"no strategy {sorted(unknown)}; choose among {sorted(makers)}")

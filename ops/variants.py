@@ -1,6 +1,6 @@
 """The learned policy and its ablations: what each leaves out of the whole, for evaluation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from learners.credit import shared_credit
@@ -25,7 +25,7 @@ class Variant:
     definition: Change = _as_it_is
     rules: Rules = RULES
     memory: bool = True
-    models: Callable[[], tuple[FinalsModel, ...]] = models
+    models: Callable[[Sequence[str]], tuple[FinalsModel, ...]] = models
 
 
 def _ask_all(definition: Definition) -> Definition:
@@ -47,13 +47,13 @@ def _no_placement(definition: Definition) -> Definition:
     return definition.model_copy(update={"placement": PlacementSpec(draw=0.0, slot=0.0, swap=0.0)})
 
 
-def _without(*left_out: type) -> Callable[[], tuple[FinalsModel, ...]]:
-    return lambda: tuple(one for one in models() if not isinstance(one, left_out))
+def _without(left_out: type) -> Callable[[Sequence[str]], tuple[FinalsModel, ...]]:
+    return lambda strategies: tuple(one for one in models(strategies) if not isinstance(one, left_out))
 
 
-def _no_balance() -> tuple[FinalsModel, ...]:
+def _no_balance(strategies: Sequence[str]) -> tuple[FinalsModel, ...]:
     """A search counts like any other, however often its query is searched."""
-    return tuple(RankModel(balanced=False) if isinstance(one, RankModel) else one for one in models())
+    return tuple(RankModel(balanced=False) if isinstance(one, RankModel) else one for one in models(strategies))
 
 
 POLICIES = {"learned": Variant(), "ask_all": Variant(_ask_all)}
@@ -66,4 +66,4 @@ ABLATIONS = {
     "shared_credit": Variant(rules=replace(RULES, credit=shared_credit)),
 }
 VARIANTS = POLICIES | ABLATIONS
-FIXED = Variant(models=lambda: ())  # for contenders with an order of their own: nothing is fitted that nobody reads
+FIXED = Variant(models=lambda strategies: ())  # for contenders with an order of their own: nothing is fitted that nobody reads

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from learners.arrays import unpack
 from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
 from learners.examination import Examination
 from learners.models import FinalsModel, theta_of
@@ -17,10 +18,13 @@ from retrievers.catalog import Catalog
 from retrievers.lexical import LexicalIndex, LexicalRetriever
 from retrievers.memory import MemoryRetriever
 from retrievers.popular import PopularRetriever
+from retrievers.xmr.finals import XmrFit
+from retrievers.xmr.retriever import XmrRetriever
 from schemas.candidates import Request
 from schemas.decisions import Decision
 from schemas.entities import Entity
 from schemas.events import Action, Impression
+from schemas.snapshots import Array, Content
 from serving.pipeline import Page, Pipeline
 from serving.view import View
 from streams.embedded.driver import EmbeddedDriver
@@ -41,9 +45,9 @@ def definition(
     return Definition(arms=arms, always=[AlwaysSpec(name=name) for name in always], reading=reading, salt=salt)
 
 
-def models() -> tuple[FinalsModel, ...]:
-    """What is fitted on finals, in this order: each sees what those before it found."""
-    return (Examination(), RankModel())
+def models(strategies: Sequence[str] = STRATEGIES) -> tuple[FinalsModel, ...]:
+    """What is fitted on finals for these strategies, in this order: each sees what those before it found."""
+    return (Examination(), RankModel(), *([XmrFit()] if "xmr" in strategies else []))
 
 
 def reading_of(definition: Definition) -> Reading:
@@ -62,6 +66,20 @@ def retrievers_of(catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever
         PopularRetriever(reader.totals, catalog=catalog),
     ]
     return {one.name: one for one in made}
+
+
+def hand_out(content: Content, retrievers: Iterable[Retriever], *, before: Content | None = None) -> None:
+    """Give the strategies that are models their arrays of a content, unless they are those of the content `before`."""
+    for one in retrievers:
+        if isinstance(one, XmrRetriever):
+            held, arrays = ({} if some is None else model_arrays(some, one.name) for some in (before, content))
+            if arrays != held:
+                one.replace({name: unpack(array, what=f"{one.name}.{name}") for name, array in arrays.items()})
+
+
+def model_arrays(content: Content, model: str) -> dict[str, Array]:
+    """The arrays of one model by their names without prefix."""
+    return {name.removeprefix(f"{model}."): array for name, array in content.arrays.items() if name.startswith(f"{model}.")}
 
 
 class EmbeddedLoop:
@@ -90,12 +108,16 @@ class EmbeddedLoop:
         self.view = View(Policy.untrained(definition), self.reader, retrievers(self.catalog, self.reader), self.catalog)
         self.pipeline = Pipeline(lambda: self.view, self.emit, clock=clock)
         self._seq = 0
+        self._content: Content | None = None
         self.step()
 
     def put(self, entities: Iterable[Entity]) -> None:
         """Add, replace and, for tombstones, remove entities: the strategies are built aside over the new catalogue, then swapped."""
         self.catalog.put(entities)
-        self.view = replace(self.view, retrievers=self._retrievers(self.catalog, self.reader))
+        made = self._retrievers(self.catalog, self.reader)
+        if self._content is not None:
+            hand_out(self._content, made.values())
+        self.view = replace(self.view, retrievers=made)
 
     def search(self, request: Request, *, decision: Decision | None = None) -> Page:
         """Answer a request; its impression goes to the log."""
@@ -115,6 +137,8 @@ class EmbeddedLoop:
             policy = Policy(content, seq=self._seq)
             if (theta := theta_of(content, policy.definition)) != self.reader.reading.theta:
                 self.reader.reread(theta)
+            hand_out(content, self.view.retrievers.values(), before=self._content)
+            self._content = content
             self.view = replace(self.view, policy=policy)
         return applied
 

@@ -84,7 +84,7 @@ def drawn(request: Request, ranked: Sequence[Ranked], *, draw: float, salt: str)
     head = ranked[:DRAWN]
     if draw <= 0.0 or len(head) < 2:
         return list(ranked)
-    noisy = sorted(((-(one.score + draw * one.sd * _noise(salt, request.search_id, one)), one.entity_id, one) for one in head))
+    noisy = sorted((-(one.score + draw * one.sd * _noise(salt, request.search_id, one)), one.entity_id, one) for one in head)
     bounds = [float("inf"), *(-minus for minus, _, _ in noisy), float("-inf")]
     placed = [
         one._replace(draw_p=_between(bounds[at + 2], bounds[at], one, draw)) if one.sd > 0.0 else one

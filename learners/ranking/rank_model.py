@@ -28,7 +28,6 @@ from schemas.rows import POSITION_BINS
 Reals = NDArray[np.float64]
 
 FINALS = 5_000  # the newest ones: enough for some dozens of weights, and a fit of under a second
-ROWS = 16  # candidates of a final, beside whatever was shown or rewarded
 PAIR = 4.0  # examinations that a pair (query, entity) counts at most
 DOUBT = 0.05  # examinations at the start's rate that every candidate is given
 HIDDEN = 0.15
@@ -85,16 +84,18 @@ def priors(grid: NDArray[np.int64], weights: Reals, definition: Definition, feat
 
 
 def _rows(finals: Sequence[Final], features: RankFeatures, theta: Reals) -> tuple[NDArray[np.int64], NDArray[np.int16], Reals, Reals]:
-    """Of every candidate of the finals: its pair's number, its features as they were with some strategies hidden, V and S."""
+    """Of what the finals showed, and of what the newest of each query did not: the pair's number, its features as they were with some
+    strategies hidden, V and S. Finals by time ascending."""
     numbers: dict[tuple[str, str], int] = {}
     pairs = [numbers.setdefault((final.query_key, entity), len(numbers)) for final in finals for entity in final.entities]
     sizes = [len(final.entities) for final in finals]
-    place = np.concatenate([np.arange(size) for size in sizes])
+    last = {final.query_key: at for at, final in enumerate(finals)}
+    newest = np.repeat([last[final.query_key] == at for at, final in enumerate(finals)], sizes)
     position = np.concatenate([final.positions for final in finals])
     rewarded = np.concatenate([final.rewards for final in finals]) > 0
     keep = np.array([[uniform("sample", name, final.final_id, "hidden") >= HIDDEN for name in features.strategies] for final in finals])
     grid = features.hidden(np.concatenate([final.features for final in finals]), np.repeat(keep, sizes, axis=0))
-    used = features.found(grid) & ((position > 0) | rewarded | (place < ROWS))
+    used = features.found(grid) & ((position > 0) | rewarded | newest)
     # Whoever acted on what our page did not show has examined it.
     examined = np.where(position > 0, theta[np.searchsorted(_EDGES, position, side="right")], rewarded)
     return np.array(pairs)[used], grid[used], examined[used], rewarded[used].astype(np.float64)

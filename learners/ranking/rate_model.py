@@ -1,6 +1,6 @@
 """The maximum of the rank model's likelihood. Rows are kinds of showings: candidates with equal features, added up.
 
-    minimise   sum over rows of (V * softplus(z) - S * z)  +  1/2 sum over parameters of ridge * (parameter - start)^2       z = x'parameters
+    minimise   sum over rows of (V * softplus(z) - S * z)  +  1/2 sum over parameters of ridge * (parameter - start)^2     z = x'parameters
 
 S of V examinations were rewarded, so the gradient is V * sigmoid(z) - S: the likelihood of the position-based click model with the
 examinations known. It is strictly convex: the result does not depend on the path.

@@ -77,7 +77,8 @@ def _publish(config: Settings, folder: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     run(
-        config.bootstrap, definition=definition(config.strategies), folder=folder / "snapshots", models=models(), group=config.group,
+        config.bootstrap, definition=definition(config.strategies), folder=folder / "snapshots", models=models(config.strategies),
+        group=config.group,
         security=config.security, stop=ended.is_set,
     )  # fmt: skip
     return 0
