@@ -18,7 +18,7 @@ from schemas.errors import ForageError
 # Libraries of each role, as modules; a test holds them against pyproject.toml.
 ROLES: dict[str, tuple[str, ...]] = {
     "base": ("pydantic", "kafka", "lz4", "numpy", "typer"),
-    "search": ("tantivy", "pyarrow"),
+    "search": ("tantivy", "hnswlib", "pyarrow"),
     "worker": ("faust", "aiokafka", "duckdb", "pyarrow", "river", "cramjam"),
 }
 FREE = 2 << 30  # bytes: a worker's files of a busy day, with room to compact them

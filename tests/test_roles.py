@@ -127,8 +127,8 @@ from schemas.ids import query_class, query_key
 from schemas.rows import MemoryRow
 
 memory = MemoryReader(Reading())
-row = dict(query_key="halo", segment="", day=20_000, acted=[0, 5, 0, 0, 0, 0, 0, 0, 0, 0], clients=[1, 2, 3])
-memory.put(0, [MemoryRow(entity_id="game:halo", shown=[9, 0, 0, 0, 0, 0], **row)])
+row = dict(query_key="halo", segment="", day=20_000, acted=[0, 90, 0, 0, 0, 0, 0, 0, 0, 0], clients=[*range(8)])
+memory.put(0, [MemoryRow(entity_id="game:halo", shown=[90, 0, 0, 0, 0, 0], **row)])
 assert memory.entities("halo", "") == ["game:halo"]
 
 key = query_key("Halo!")
@@ -140,7 +140,8 @@ assert decode(Decision, encode(decision)) == decision
 lists = {"lexical": [Candidate("game:gears", 2.0), Candidate("game:halo", 1.0)], "memory": [Candidate("game:halo", 0.5)]}
 page = policy.rank(request, {name: found for name, found in lists.items() if name in decision.asked()}, memory=memory)
 assert {ranked.entity_id for ranked in page} == {"game:gears", "game:halo"}
-assert page[0].entity_id == "game:halo", page  # five clicks in nine looks
+assert page[0].entity_id == "game:halo", page  # a click at every look, against the first place of a list
+assert {placed.one.entity_id for placed in policy.place(request, page)} == {"game:gears", "game:halo"}
 """
 
 PRODUCE = """

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from learners.definition import AlwaysSpec, ArmSpec, Definition
-from schemas.candidates import Evidence, Request
+from schemas.candidates import Evidence, Recent, Request
 from schemas.ids import query_class, query_key
 
 ARMS = ("lexical_title", "lexical_all", "dense", "memory")
@@ -21,12 +21,16 @@ def definition(*arms: str, always: Sequence[str] = (), **more: object) -> Defini
 
 @dataclass(frozen=True)
 class Remembered:
-    """A memory of fixed evidence for every query and segment."""
+    """A memory of fixed evidence for every query and segment, and of what was chosen lately."""
 
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    recent: Mapping[str, Recent] = field(default_factory=dict)
 
     def lookup(self, query_key: str, segment: str, entity_ids: Sequence[str]) -> list[Evidence]:
         return [self.evidence.get(entity, Evidence(0.0, 0.0, 0)) for entity in entity_ids]
 
     def entities(self, query_key: str, segment: str) -> Sequence[str]:
         return list(self.evidence)
+
+    def trends(self, entity_ids: Sequence[str]) -> list[Recent]:
+        return [self.recent.get(entity, Recent(0.0, 0.0)) for entity in entity_ids]

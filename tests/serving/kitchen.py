@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
-from learners.definition import AlwaysSpec, ArmSpec, Definition, Selection
+from learners.definition import AlwaysSpec, ArmSpec, Definition, PlacementSpec, Selection
 from learners.policy import Policy
 from retrievers.base import Retriever
 from retrievers.lexical import LexicalRetriever
@@ -18,11 +18,19 @@ from tests.retrievers.shop import Shop, games
 NAMES = ("lexical", "lexical_title", "memory", "popular")
 
 
-def policy(names: Sequence[str] = NAMES, *, p: float | None = None, always: Sequence[str] = (), salt: str = "kitchen") -> Policy:
+def policy(
+    names: Sequence[str] = NAMES,
+    *,
+    p: float | None = None,
+    always: Sequence[str] = (),
+    salt: str = "kitchen",
+    placement: PlacementSpec | None = None,
+) -> Policy:
     """The untrained policy, or a fixed one that asks every arm with probability p."""
     selection = Selection() if p is None else Selection(kind="fixed", fixed=dict.fromkeys(names, p))
     arms = [ArmSpec.of(name, depth=20) for name in names]
-    definition = Definition(salt=salt, arms=arms, always=[AlwaysSpec(name=name, depth=20) for name in always], selection=selection)
+    more = {} if placement is None else {"placement": placement}
+    definition = Definition(salt=salt, arms=arms, always=[AlwaysSpec(name=name, depth=20) for name in always], selection=selection, **more)
     return Policy.untrained(definition)
 
 

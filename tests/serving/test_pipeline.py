@@ -6,22 +6,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from learners.definition import PlacementSpec
 from learners.draws import uniform
 from schemas.candidates import Request
 from schemas.codec import decode_event, encode
 from schemas.decisions import Decision
 from schemas.errors import InvalidMessage, InvalidSetting
-from schemas.events import Context, Impression
+from schemas.events import Context, Impression, Result
 from serving.pipeline import Page
 from tests.retrievers.shop import NOW, game, request
 from tests.serving.kitchen import NAMES, Broken, Kitchen, policy
 
 KITCHEN = Kitchen(policy())
+BY_SCORE = PlacementSpec(draw=0.0, slot=0.0, swap=0.0)
 
 
 def decision_of(page: Page) -> Decision:
     assert page.impression.decision is not None
     return page.impression.decision
+
+
+def placement_of(result: Result) -> tuple[str, float, float]:
+    return result.placement.mode, result.placement.p, result.placement.draw_p
 
 
 def assert_logged(kitchen: Kitchen, page: Page, asked: Request) -> None:
@@ -36,10 +42,12 @@ def assert_logged(kitchen: Kitchen, page: Page, asked: Request) -> None:
     for one in [*(arm for arm in decision.arms if arm.asked), *decision.always]:
         assert one.returned == len(page.lists[one.name]) <= one.depth
     first = (asked.page - 1) * asked.size
-    shown = page.ranked[first : first + asked.size]
-    assert [(one.entity_id, one.score, one.position) for one in impression.results] == [
-        (one.entity_id, one.score, first + at) for at, one in enumerate(shown, 1)
+    placed = kitchen.view.policy.place(asked, page.ranked)
+    assert len(placed) == max(0, min(asked.size, len(page.ranked) - first))
+    assert [(one.entity_id, one.score, one.position, *placement_of(one)) for one in impression.results] == [
+        (it.one.entity_id, it.one.score, first + at, it.mode, it.p, it.one.draw_p) for at, it in enumerate(placed, 1)
     ]
+    assert [one.entity_id for one in impression.candidates] in ([], [one.entity_id for one in page.ranked[:50]])
     for result in [*impression.results, *impression.candidates]:
         for source in result.sources:
             found = page.lists[source.strategy][source.rank - 1]
@@ -47,7 +55,7 @@ def assert_logged(kitchen: Kitchen, page: Page, asked: Request) -> None:
 
 
 def test_a_search_known_answer() -> None:
-    kitchen = Kitchen(policy(p=0.98, salt="all"))
+    kitchen = Kitchen(policy(p=0.98, salt="all", placement=BY_SCORE))
     asked = request("halo", search_id="s-7")
     page = kitchen.pipeline.search(asked)
     assert_logged(kitchen, page, asked)
@@ -86,14 +94,35 @@ def test_a_very_long_query_is_cut_in_the_log_only() -> None:
 
 
 def test_pages_go_on_where_the_last_one_ended() -> None:
-    kitchen = Kitchen(policy())
+    kitchen = Kitchen(policy(placement=BY_SCORE))
     asked = request("halo", size=4)
     first = kitchen.pipeline.search(asked)
     pages = [kitchen.pipeline.search(replace(asked, page=number), decision=decision_of(first)) for number in (2, 3)]
-    shown = [one.entity_id for page in (first, *pages) for one in page.impression.results]
-    assert shown == [one.entity_id for one in first.ranked[:12]]
+    assert [one.entity_id for page in (first, *pages) for one in page.impression.results] == [one.entity_id for one in first.ranked[:12]]
     assert [one.position for one in pages[1].impression.results] == [9, 10, 11, 12]
+    assert {placement_of(one) for page in (first, *pages) for one in page.impression.results} == {("score", 1.0, 1.0)}
     assert kitchen.pipeline.search(replace(asked, page=1000), decision=decision_of(first)).impression.results == []
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_tests_on_the_page_lose_nothing_and_show_nothing_twice_over_all_pages(size: int) -> None:
+    kitchen = Kitchen(policy(p=0.98, placement=PlacementSpec(draw=2.0, slot=0.5, swap=0.5)))
+    modes, reordered = set(), 0
+    for number in range(12):
+        asked = request("halo", search_id=f"s-{number}", size=size)
+        first = kitchen.pipeline.search(asked)
+        ranked = [one.entity_id for one in first.ranked]
+        later = [
+            kitchen.pipeline.search(replace(asked, page=page), decision=decision_of(first)).impression.results
+            for page in range(2, 2 + len(ranked) // size)
+        ]
+        results = [one for page in (first.impression.results, *later) for one in page]
+        assert sorted(one.entity_id for one in results) == sorted(ranked)
+        assert [one.position for one in results] == list(range(1, len(ranked) + 1))
+        modes |= {one.placement.mode for one in results}
+        reordered += [one.entity_id for one in results] != ranked
+    assert reordered > 6
+    assert modes == {1: {"score"}, 3: {"score", "slot", "swap"}, 7: {"score", "slot", "swap"}}[size]
 
 
 def test_every_page_repeats_the_decision() -> None:
@@ -229,7 +258,7 @@ def test_what_was_emitted_does_not_change_afterwards() -> None:
 
 
 def test_a_click_changes_the_next_page_at_once() -> None:
-    kitchen = Kitchen(policy(p=0.98, salt="all"))
+    kitchen = Kitchen(policy(p=0.98, salt="all", placement=BY_SCORE))
     asked = request("halo", search_id="s-7")
     first = kitchen.pipeline.search(asked)
     last = first.ranked[-1].entity_id
