@@ -7,7 +7,10 @@ Loss of a query x with the distribution t over its entities: -sum_l t_l log soft
 2. Every query once, its examples added up with weight 2^(-age / 7 days), the query acted on last comes last, step 0.3: takes out the
    noise that large steps leave, in particular in queries with many examples.
 
-Chosen on bestbuy_games, played in order of time with a fit every 500 searches; figures in `docs/learning.md`.
+Chosen on bestbuy_games, played in order of time with a fit every 500 searches and everybody's clicks read: hit@10 0.912, MRR@10 0.736;
+0.692 and 0.498 where the query was not clicked before. An online learner that is looked at as seldom has 0.914, 0.724, 0.695, 0.487; at
+every search 0.922, 0.737, 0.707, 0.503. Without the second pass MRR@10 is 1.3 points lower; half-lives of 14 and 30 days or none cost
+0.2, 0.4, 0.6 points of hit@10 and 0.5, 1.0, 1.2 of MRR@10; without trigrams 5 points of hit@10 are lost on new queries.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,9 +27,9 @@ from schemas.base import DAY_MS
 FIRST_STEP, SECOND_STEP = 2.0, 0.3
 HALF_LIFE_DAYS = 7.0
 PRUNE = 0.05  # smaller weights go: seven of eight, without a change in quality up to 0.1
-# Bounds on work and memory. 30,000 examples of 20 features with 400 labels are 240 million products; at the bounds a fit takes two
-# seconds and 200 MB. Where they bind, the labels with the least decayed weight go: 1,000 labels stay with 20,000 such examples.
-MAX_PRODUCTS, MAX_CELLS = 400_000_000, 50_000_000
+# Bounds on work and memory. 30,000 examples of 20 features with 400 labels are 240 million products, 0.9 s; at the bounds a fit takes
+# 2.5 s and 200 MB. Where they bind, the labels with the least decayed weight go: 30,000 such examples leave room for 1,600 labels.
+MAX_PRODUCTS, MAX_CELLS = 1_000_000_000, 50_000_000
 
 Weights = NDArray[np.float32]  # (features, labels)
 Row = tuple[NDArray[np.intp], NDArray[np.float32]]  # rows of `Weights` and values of a query

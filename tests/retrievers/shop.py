@@ -9,6 +9,8 @@ from retrievers.dense import DenseRetriever
 from retrievers.fresh import FreshRetriever
 from retrievers.lexical import LexicalIndex
 from retrievers.trigrams import TrigramRetriever
+from retrievers.xmr.fitting import Example, fit
+from retrievers.xmr.retriever import XmrRetriever
 from schemas.candidates import Request
 from schemas.entities import AttributeValue, Entity
 from schemas.ids import query_class, query_key
@@ -53,6 +55,8 @@ class Shop:
         self.fresh = FreshRetriever(entities)
         self.memory = MemoryReader(Reading(min_clients=2))
         self.nearby = MemoryReader(Reading(min_clients=2))  # where each query is another one with a word more
+        self.xmr = XmrRetriever(among=self.catalog)  # fitted anew after every click
+        self._clicks: list[Example] = []
 
     def put(self, *entities: Entity) -> None:
         self.catalog.put(entities)
@@ -67,6 +71,8 @@ class Shop:
         counts = [shown] + 5 * [0] + [0, clicks] + 8 * [0]
         for memory, key in ((self.memory, query_key(text)), (self.nearby, query_key(f"{text} again"))):
             memory.add(0, {(key, segment, entity_id, DAY): (counts, frozenset(people))})
+        self._clicks += [Example(NOW, query_key(text), entity_id, 1.0)] * clicks
+        self.xmr.replace(fit(self._clicks))
 
 
 def games() -> Shop:

@@ -28,6 +28,7 @@ SUBJECTS: dict[str, Callable[[Shop], Retriever]] = {
     "neighbours_by_meaning": lambda shop: NeighbourRetriever(shop.nearby, among=shop.catalog, encoder=HashEncoder()),
     "popular": lambda shop: PopularRetriever(shop.memory.totals, catalog=shop.catalog),
     "trigrams": lambda shop: shop.trigrams,
+    "xmr": lambda shop: shop.xmr,
 }
 
 
