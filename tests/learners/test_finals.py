@@ -35,10 +35,12 @@ def test_a_final_by_hand():
     assert not final.rewards.flags.writeable
 
 
-def test_candidates_are_twenty_and_those_with_reward():
-    names = [f"n{at:02}" for at in range(30)]
-    final = final_of(outcome([page([shown("a", 1)], candidates=[sampled(name) for name in names])], [act("n29")]))
-    assert final.entities == ("a", *names[:CANDIDATES], "n29")
+def test_candidates_are_the_first_and_those_with_reward():
+    names = [f"n{at:02}" for at in range(CANDIDATES + 10)]
+    pages = [page([shown(f"p{n}", n + 1)], number=n + 1, candidates=[sampled(name) for name in names[n::2]]) for n in range(2)]  # 50 a page
+    final = final_of(outcome(pages, [act(names[-1])]))
+    candidates = [*names[0::2], *names[1::2]]
+    assert final.entities == ("p0", "p1", *candidates[:CANDIDATES], names[-1])
     assert final.rewards[-1] == 256
 
 
@@ -97,7 +99,7 @@ conclusions = st.lists(
 ).map(lambda some: list({getattr(one, "amendment_id", one.final_id): one for one in some}.values()))  # an id names one content
 
 
-def held(some, cap=CANDIDATES):
+def held(some, cap=20):
     kept = FinalSet(cap)
     for one in some:
         kept.add(one)
