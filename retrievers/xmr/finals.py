@@ -60,7 +60,7 @@ def examples(finals: Sequence[Settled], *, min_clients: int) -> list[Example]:
     """
     pairs: defaultdict[tuple[str, str], defaultdict[str, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
     for one in finals:
-        rewarded = np.flatnonzero(one.rewards > 0).tolist()
+        rewarded = one.rewards.nonzero()[0].tolist()
         wanted = {one.entities[at]: int(one.rewards[at]) for at in rewarded} | dict(one.off_page)
         for entity, reward in wanted.items():
             if reward > 0:
