@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from memory_index.q2e import NOTHING, Reading, Row, back_off, by_day, evidence, rewards_by_day
-from schemas.candidates import Evidence
+from memory_index.q2e import NOTHING, Reading, Row, back_off, by_day, evidence, recent, rewards_by_day
+from schemas.candidates import Evidence, Recent
 
 RowKey = tuple[int, str, int]  # source, segment, day
 Held = tuple[tuple[int, ...], frozenset[int]]  # 16 counts, clients
@@ -13,11 +13,12 @@ Held = tuple[tuple[int, ...], frozenset[int]]  # 16 counts, clients
 class Pair:
     """Rows of one (query, entity), never changed after it is made. Evidence is kept until the newest day or the reading changes."""
 
-    __slots__ = ("_known", "rows")
+    __slots__ = ("_known", "_recent", "rows")
 
     def __init__(self, rows: dict[RowKey, Held]):
         self.rows = rows
         self._known: dict[str, tuple[int, Reading, Evidence]] = {}
+        self._recent: tuple[int, Recent] | None = None
 
     def within(self, segment: str) -> Iterator[Row]:
         """(day, counts, clients) of a segment; of all of them for the segment ""."""
@@ -34,6 +35,12 @@ class Pair:
             found = whole if found == NOTHING else back_off(found, whole, reading.kappa)
         self._known[segment] = (newest_day, reading, found)
         return found
+
+    def recent(self, newest_day: int, reading: Reading) -> Recent:
+        """Its rewards of all segments at half-lives of 2 and 7 days."""
+        if self._recent is None or self._recent[0] != newest_day:
+            self._recent = (newest_day, recent(self.rewards("", reading), newest_day))
+        return self._recent[1]
 
     def rewards(self, segment: str, reading: Reading) -> dict[int, int]:
         """Reward by day in units of 1/256."""

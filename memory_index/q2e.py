@@ -8,7 +8,7 @@ from functools import cached_property
 from memory_index.counts import SHOWN, WIDTH, sketch
 from schemas import q2e as formula
 from schemas.base import UNIT
-from schemas.candidates import Evidence
+from schemas.candidates import Evidence, Recent
 from schemas.errors import InvalidSetting
 from schemas.rows import POSITION_BINS, SKETCH
 
@@ -94,6 +94,12 @@ def rewards_by_day(days: Mapping[int, Sequence[int]], clients: int, reading: Rea
 def decayed(rewards: Mapping[int, int], newest_day: int, reading: Reading) -> float:
     """S in real units: rewards by day (1/256) weighted by age. The sum is rounded once: order changes nothing."""
     return math.fsum([weight(newest_day - day, reading) * reward for day, reward in rewards.items()]) / UNIT if rewards else 0.0
+
+
+def recent(rewards: Mapping[int, int], newest_day: int) -> Recent:
+    """Rewards by day (1/256) at half-lives of 2 and 7 days, in real units."""
+    ages = [(max(newest_day - day, 0), reward / UNIT) for day, reward in rewards.items()]
+    return Recent(*(math.fsum(2.0 ** (-age / half_life) * reward for age, reward in ages) for half_life in (2.0, 7.0)))
 
 
 def evidence(rows: Iterable[Row], newest_day: int, reading: Reading) -> Evidence:

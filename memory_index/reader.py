@@ -54,6 +54,11 @@ class _State:
         return found
 
 
+def _without(total: Recent, own: Recent) -> Recent:
+    """What is left of a total without one of its parts; rounding leaves nothing below 0."""
+    return Recent(max(0.0, total.days_2 - own.days_2), max(0.0, total.days_7 - own.days_7))
+
+
 class MemoryReader:
     """Shares of several sources (partitions), added when read. A `Memory` (schemas.candidates).
 
@@ -119,10 +124,17 @@ class MemoryReader:
         state = self._state
         return state.totals.ranked(segment, state.newest_day, depth)
 
-    def trends(self, entity_ids: Sequence[str]) -> list[Recent]:
-        """Decayed reward of each entity over all queries and segments, at half-lives of 2 and 7 days."""
+    def trends(self, query_key: str, entity_ids: Sequence[str]) -> list[Recent]:
+        """Decayed reward of each entity over all other queries, of all segments, at half-lives of 2 and 7 days."""
         state = self._state
-        return state.totals.trends(entity_ids, state.newest_day)
+        total, query = state.totals.trends(entity_ids, state.newest_day), state.query(query_key)
+        if query is None:
+            return total
+        own = query.view("", state.newest_day, self.reading).evidence
+        return [
+            _without(found, query.pairs[name].recent(state.newest_day, self.reading)) if name in own and own[name].reward > 0.0 else found
+            for name, found in zip(entity_ids, total, strict=True)
+        ]
 
     def queries(self) -> Sequence[str]:
         """Keys of the queries that have had an entity to serve, each once, in the order in which they first had one.

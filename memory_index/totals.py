@@ -3,10 +3,9 @@
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from threading import Lock
 
-from memory_index.q2e import Reading, decayed
+from memory_index.q2e import Reading, decayed, recent
 from schemas.candidates import Candidate, Recent
 
 NEVER = Recent(0.0, 0.0)
@@ -36,14 +35,14 @@ class _Scope:
         self.dirty.add(entity_id)
         self.recent.pop(entity_id, None)
 
-    def trends(self, entity_ids: Sequence[str], newest_day: int, readings: tuple[Reading, Reading]) -> list[Recent]:
+    def trends(self, entity_ids: Sequence[str], newest_day: int) -> list[Recent]:
         if newest_day != self.recent_day:
             self.recent, self.recent_day = {}, newest_day
         known = self.recent
         for name in entity_ids:
             if name not in known:
                 days = self.days.get(name, {})
-                known[name] = Recent(*(decayed(days, newest_day, one) for one in readings)) if days else NEVER
+                known[name] = recent(days, newest_day) if days else NEVER
         return [known[name] for name in entity_ids]
 
     def refresh(self, newest_day: int, reading: Reading) -> None:
@@ -65,7 +64,6 @@ class Totals:
 
     def __init__(self, reading: Reading):
         self._reading = reading
-        self._recent = (replace(reading, half_life_days=2.0), replace(reading, half_life_days=7.0))
         self._scopes: defaultdict[str, _Scope] = defaultdict(_Scope)
         self._lock = Lock()
 
@@ -89,4 +87,4 @@ class Totals:
         """S of each entity at half-lives of 2 and 7 days, over all segments."""
         with self._lock:
             scope = self._scopes.get("")
-            return [NEVER] * len(entity_ids) if scope is None else scope.trends(entity_ids, newest_day, self._recent)
+            return [NEVER] * len(entity_ids) if scope is None else scope.trends(entity_ids, newest_day)

@@ -43,7 +43,7 @@ class Evidence(NamedTuple):
 
 
 class Recent(NamedTuple):
-    """Decayed reward of an entity over all queries at half-lives of 2 and of 7 days."""
+    """Decayed reward of an entity over other queries, at half-lives of 2 and of 7 days."""
 
     days_2: float
     days_7: float
@@ -58,5 +58,5 @@ class Memory(Protocol):
     def entities(self, query_key: str, segment: str) -> Sequence[str]:
         """Entities with evidence under the query that may be served to others, any order."""
 
-    def trends(self, entity_ids: Sequence[str]) -> list[Recent]:
-        """What people chose lately, whatever they searched; Recent(0, 0) where nothing is known."""
+    def trends(self, query_key: str, entity_ids: Sequence[str]) -> list[Recent]:
+        """What people chose lately under any other query; Recent(0, 0) where nothing is known."""

@@ -9,7 +9,7 @@ For each strategy of the definition, in the order of names, five columns; a stra
     level    natural logarithm of its own score, / 4: scores of a strategy are comparable between searches, where normed ones are not
 
 Strategies of the kind `memory` have none: what happened to the pair (query, entity) is the posterior's. Then the pooled evidence: TREND
-columns, log(1 + reward of the entity over all queries) / 4 at half-lives of 2 and 7 days.
+columns, log(1 + reward of the entity under all other queries) / 4 at half-lives of 2 and 7 days.
 """
 
 from collections.abc import Mapping

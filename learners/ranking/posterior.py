@@ -29,6 +29,7 @@ from schemas.q2e import q2e
 NOTHING = Evidence(0.0, 0.0, 0)
 DRAWN = 50
 _UNIT_SD = sqrt(3.0) / pi  # scale of the logistic distribution with standard deviation 1
+_LEAST = 2.0**-53  # draws have 53 bits: what happened is no less likely than one of them, also where a difference rounds to 0
 
 
 class Ranked(NamedTuple):
@@ -64,7 +65,7 @@ class Ranker:
         ids, reading = union.ids, self._definition.reading
         if not ids:
             return []
-        trends = np.array(memory.trends(ids)) if memory is not None else np.zeros((len(ids), 2))
+        trends = np.array(memory.trends(request.query_key, ids)) if memory is not None else np.zeros((len(ids), 2))
         evidence = [NOTHING] * len(ids) if memory is None else memory.lookup(request.query_key, request.segment, ids)
         grid = self.features.matrix(union, trends)
         prior = priors(grid, self._weights, self._definition, self.features).tolist()
@@ -95,7 +96,7 @@ def drawn(request: Request, ranked: Sequence[Ranked], *, draw: float, salt: str)
 
 def _noise(salt: str, search_id: str, one: Ranked) -> float:
     u = uniform("score", salt, search_id, one.entity_id)
-    u = min(max(u, 2.0**-53), 1.0 - 2.0**-53)
+    u = min(max(u, _LEAST), 1.0 - _LEAST)
     return _UNIT_SD * log(u / (1.0 - u))
 
 
@@ -103,7 +104,7 @@ def _between(low: float, high: float, one: Ranked, draw: float) -> float:
     """Chance that the candidate's drawn score lies between two others."""
     scale = draw * one.sd * _UNIT_SD
     below = [1.0 / (1.0 + exp(-max(-700.0, min(700.0, (bound - one.score) / scale)))) for bound in (low, high)]
-    return max(0.0, min(1.0, below[1] - below[0]))
+    return max(_LEAST, below[1] - below[0])
 
 
 def _order(one: Ranked) -> tuple[float, str]:

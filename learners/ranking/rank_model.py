@@ -93,7 +93,8 @@ def _rows(finals: Sequence[Final], features: RankFeatures, theta: Reals) -> tupl
     newest = np.repeat([last[final.query_key] == at for at, final in enumerate(finals)], sizes)
     position = np.concatenate([final.positions for final in finals])
     rewarded = np.concatenate([final.rewards for final in finals]) > 0
-    keep = np.array([[uniform("sample", name, final.final_id, "hidden") >= HIDDEN for name in features.strategies] for final in finals])
+    kept = [[uniform("sample", name, final.final_id, "hidden") >= HIDDEN for name in features.strategies] for final in finals]
+    keep = np.array(kept, dtype=np.bool_)
     grid = features.hidden(np.concatenate([final.features for final in finals]), np.repeat(keep, sizes, axis=0))
     used = features.found(grid) & ((position > 0) | rewarded | newest)
     # Whoever acted on what our page did not show has examined it.
