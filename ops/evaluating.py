@@ -1,6 +1,6 @@
 """Evaluation's systems, made of the parts that serve: the embedded loop, with the learned policy or with a contender's fixed pages."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
@@ -8,19 +8,14 @@ from evaluation.contenders import Contender
 from evaluation.loop import PAGE, Served, Systems
 from evaluation.prepared import PreparedRetriever
 from learners.definition import DEFAULT_DEPTH, Definition
-from memory_index.reader import MemoryReader
 from ops.variants import FIXED, VARIANTS
-from ops.wiring import EmbeddedLoop, retrievers_of
-from retrievers.base import Retriever
-from retrievers.catalog import Catalog
+from ops.wiring import EmbeddedLoop, Makers
 from schemas.candidates import Candidate, Request
 from schemas.entities import Entity
 from schemas.events import Action, Impression, Result
 from serving.pipeline import Page, Pipeline
 from serving.record import head
 from streams.replaying.recording import Recorder
-
-Retrievers = Callable[[Catalog, MemoryReader], Mapping[str, Retriever]]
 
 
 class LoopSystem:
@@ -78,7 +73,7 @@ def _asked(page: Page) -> list[str]:
 @contextmanager
 def loop_system(
     entities: Sequence[Entity], definition: Definition, contender: Contender, *,
-    recorder: Recorder | None = None, retrievers: Retrievers = retrievers_of,
+    recorder: Recorder | None = None, retrievers: Makers | None = None,
 ) -> Iterator[LoopSystem]:  # fmt: skip
     """A fresh system for one run, of the variant that the contender names; a policy's events are recorded. Strategies are timed by
     evaluation, not in the log, so that two recordings of one run are the same bytes."""
@@ -103,7 +98,7 @@ def loop_system(
 
 
 def systems(
-    entities: Sequence[Entity], definition: Definition, *, recorder: Recorder | None = None, retrievers: Retrievers = retrievers_of
+    entities: Sequence[Entity], definition: Definition, *, recorder: Recorder | None = None, retrievers: Makers | None = None
 ) -> Systems:
     """A fresh system for each run of a replay."""
 

@@ -13,6 +13,7 @@ from evaluation.click_log import Search, searches
 from evaluation.contenders import contenders
 from evaluation.datasets.folder import Dataset
 from evaluation.loop import ProtocolName, Replayed, replay, runs
+from learners.definition import PlacementSpec
 from ops.evaluating import systems
 from ops.settings import Settings
 from ops.strategies import strategies_of
@@ -61,6 +62,8 @@ class Replaying:
     ) -> Replayed:  # fmt: skip
         """One run, whose host is judged with its guests."""
         policy = definition(self.strategies, min_clients=self.min_clients, salt=task.salt)
+        if self.protocol == "full":  # every click is revealed whatever the page shows: tests would learn nothing
+            policy = policy.model_copy(update={"placement": PlacementSpec(draw=0.0, slot=0.0, swap=0.0)})
         made = systems(
             entities,
             policy,

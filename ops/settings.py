@@ -43,7 +43,7 @@ class Settings:
     sasl_mechanism: str = ""
     sasl_username: str = ""
     sasl_password: str = ""
-    strategies: tuple[str, ...] = ("lexical", "memory", "popular")
+    strategies: tuple[str, ...] = ("lexical", "trigrams", "memory", "neighbours", "popular", "xmr")  # what needs no encoder and no dates
     encoder: str = ""  # of the dense strategy: a model's folder, a package that carries one, or org/model of the hub; none without
 
     @property

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from learners.arrays import unpack
@@ -13,11 +14,10 @@ from learners.policy import Policy
 from learners.ranking.rank_model import RankModel
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
+from ops.settings import Settings
+from ops.strategies import strategies_of
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
-from retrievers.lexical import LexicalIndex, LexicalRetriever
-from retrievers.memory import MemoryRetriever
-from retrievers.popular import PopularRetriever
 from retrievers.xmr.finals import XmrFit
 from retrievers.xmr.retriever import XmrRetriever
 from schemas.candidates import Request
@@ -33,7 +33,8 @@ from streams.kernel.join import RULES, Rules
 from streams.publishing.concluding import concluded
 from streams.publishing.publisher import Publisher
 
-STRATEGIES = ("lexical", "memory", "popular")
+Makers = Callable[[Catalog, MemoryReader], Mapping[str, Retriever]]
+STRATEGIES = Settings().strategies
 
 
 def definition(
@@ -56,18 +57,6 @@ def reading_of(definition: Definition) -> Reading:
     return Reading(tuple(plain.theta), tuple(plain.rewards), plain.half_life_days, plain.kappa, plain.min_clients)
 
 
-def retrievers_of(catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever]:
-    """The strategies over one catalogue and memory."""
-    index = LexicalIndex()
-    index.put(catalog.values())
-    made: list[Retriever] = [
-        LexicalRetriever(index),
-        MemoryRetriever(reader, among=catalog, kappa=reader.reading.kappa),
-        PopularRetriever(reader.totals, catalog=catalog),
-    ]
-    return {one.name: one for one in made}
-
-
 def hand_out(content: Content, retrievers: Iterable[Retriever], *, before: Content | None = None) -> None:
     """Give the strategies that are models their arrays of a content, unless they are those of the content `before`."""
     for one in retrievers:
@@ -85,27 +74,28 @@ def model_arrays(content: Content, model: str) -> dict[str, Array]:
 class EmbeddedLoop:
     """Search, emit, step: one process that serves, joins, remembers, fits and publishes. Nothing is learned outside `step`.
 
-    `retrievers` makes the strategies over the catalogue and the memory; evaluation gives its own.
+    `retrievers` makes the strategies over the catalogue and the memory; by default those that the definition names, without an encoder.
     """
 
     def __init__(
         self, entities: Iterable[Entity], definition: Definition, *, folder: Path | None = None,
         clock: Callable[[], float] = time.perf_counter, record: Callable[[Impression | Action, int], None] | None = None,
-        retrievers: Callable[[Catalog, MemoryReader], Mapping[str, Retriever]] = retrievers_of, rules: Rules = RULES,
+        retrievers: Makers | None = None, rules: Rules = RULES,
         models: Sequence[FinalsModel] = (),
     ) -> None:  # fmt: skip
         self.catalog = Catalog(entities)
         self.reader = MemoryReader(reading_of(definition))
         self.publisher = Publisher(definition, models)
         self.driver = EmbeddedDriver(rules, folder=folder, on_changes=[self._learn])
-        self._record, self._retrievers = record, retrievers
+        self._record = record
+        self._retrievers = retrievers or partial(strategies_of, definition.strategies, config=Settings())
         for partition in range(self.driver.log.partitions if folder else 0):
             share = self.driver.share(partition)
             self.reader.add(partition, share.memory)
             self.publisher.add(share.tallies)
         if models:
             self.publisher.conclude(self.driver.conclusions(self.publisher.wants))
-        self.view = View(Policy.untrained(definition), self.reader, retrievers(self.catalog, self.reader), self.catalog)
+        self.view = View(Policy.untrained(definition), self.reader, self._retrievers(self.catalog, self.reader), self.catalog)
         self.pipeline = Pipeline(lambda: self.view, self.emit, clock=clock)
         self._seq = 0
         self._content: Content | None = None
