@@ -32,5 +32,5 @@ class Remembered:
     def entities(self, query_key: str, segment: str) -> Sequence[str]:
         return list(self.evidence)
 
-    def trends(self, entity_ids: Sequence[str]) -> list[Recent]:
+    def trends(self, query_key: str, entity_ids: Sequence[str]) -> list[Recent]:
         return [self.recent.get(entity, Recent(0.0, 0.0)) for entity in entity_ids]
