@@ -142,6 +142,8 @@ def _content(policy):
         (lambda d, a: (d, {name: one for name, one in a.items() if name != "mean"}), CorruptFile, "'mean' is missing"),
         (lambda d, a: (d, a | {"n": Array("<f8", (2,), bytes(16))}), CorruptFile, "'n' has shape"),
         (lambda d, a: (d, a | {"n": Array("<f8", (4,), np.array([1.0, np.nan, 0, 0]).tobytes())}), CorruptFile, "NaN"),
+        (lambda d, a: (d, a | {"rank.weights": Array("<f8", (18,), bytes(144))}), CorruptFile, "'rank.weights' has shape"),
+        (lambda d, a: (d, a | {"rank.weights": Array("<f8", (19,), b"\xff" * 152)}), CorruptFile, "'rank.weights' holds NaN"),
     ],
 )
 def test_content_that_makes_no_policy_is_refused(change, error, words):

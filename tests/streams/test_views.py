@@ -3,18 +3,20 @@
 import itertools
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from learners.arrays import pack
 from learners.definition import ArmSpec, Definition
 from learners.policy import Policy
 from memory_index.q2e import Reading
-from schemas.candidates import Evidence
+from schemas.candidates import Candidate, Evidence, Request
 from schemas.codec import encode
 from schemas.errors import InvalidMessage
 from schemas.rows import MemoryRow
-from schemas.snapshots import Manifest
+from schemas.snapshots import Array, Content, Manifest
 from streams.reading.follower import Incoming
 from streams.reading.memory_view import MemoryView
 from streams.reading.policy_view import PolicyView
@@ -36,8 +38,8 @@ def record(key, value):
 
 
 def publication(salt, seq, *, epoch=0, **more):
-    """Records of a snapshot: parts, then manifest."""
-    content = CONTENTS[salt]
+    """Records of a snapshot, one of CONTENTS or the given one: parts, then manifest."""
+    content = CONTENTS[salt] if isinstance(salt, str) else salt
     parts = content.split()
     manifest = Manifest(
         model="linear", content_id=content.content_id, seq=seq, publisher_epoch=epoch, created=1, feature_schema="f",
@@ -54,6 +56,40 @@ def test_a_publication_becomes_the_policy_once():
     assert not view.apply(publication("a", 1))
     assert not view.apply([])
     assert (view.refused, view.last_refusal) == (0, "")
+
+
+RANK = "rank.weights"  # 2 weights, 5 columns for the one strategy that is not memory, 2 of trends
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (Array("<f8", (8,), bytes(64)), "shape"),
+        (Array("<f4", (9,), bytes(36)), "dtype"),
+        (Array("<f8", (9,), np.array([0.0] * 8 + [np.nan]).tobytes()), "NaN"),
+        (Array("<f8", (3, 3), bytes(72)), "shape"),
+    ],
+)
+def test_weights_of_the_rank_model_that_are_none_are_refused_and_the_last_good_policy_ranks_on(array, words):
+    def ranks():
+        lists = {"lexical": [Candidate("a", 2.0), Candidate("b", 1.0)]}
+        asked = Request(search_id="s", ts=1, query="q", query_key="q")
+        return [one.entity_id for one in view.policy.rank(asked, lists, memory=None)]
+
+    good, weights = CONTENTS["a"], np.array([0.0, -8.0] + [0.0] * 7)  # the other way round than the start
+    upside_down = Content(good.definition, dict(good.arrays) | {RANK: pack(weights)})
+    corrupt = Content(good.definition, dict(good.arrays) | {RANK: array})
+    view = PolicyView()
+    assert view.apply(publication("a", 1))
+    assert ranks() == ["a", "b"]
+    assert view.apply(publication(upside_down, 2))
+    assert ranks() == ["b", "a"]
+    assert not view.apply(publication(corrupt, 3))
+    assert (view.refused, view.policy.seq, view.content) == (1, 2, upside_down)
+    assert "rank.weights" in view.last_refusal
+    assert words in view.last_refusal
+    assert ranks() == ["b", "a"]
+    assert view.apply(publication("b", 4)), "the next good one is taken"
 
 
 def test_the_highest_epoch_and_seq_wins_and_a_zombie_publisher_is_ignored():
