@@ -52,7 +52,7 @@ class Spread(NamedTuple):
         return both
 
 
-START = Spread(0.2, 0.1)  # k^-0.6 to k^-1.4 within one deviation; 0.1 to 0.3 of a step cost known curves little at any size
+START = Spread(0.2, 0.1)  # k^-0.8 to k^-1.2 within one deviation; 0.1 to 0.3 of a step cost known curves little at any size
 ERRORS = {"moved": Spread(0.0, 0.0), "viewed": Spread(0.05, 0.02), "pairs": Spread(0.2, 0.1)}
 
 

@@ -48,10 +48,13 @@ def errors(curve, truth):
     return float(np.sqrt((off**2).mean())), float(np.abs(off).max())
 
 
+# Of these curves the flat one is the furthest from the start; how far an estimate leaves that depends on START.
+FROM_FLAT = errors(ONE_OVER_K, CURVES["flat"](PLACES))[0]
+
 # Known curves come back
 
 
-@pytest.mark.parametrize(("name", "bound"), [("1/k", 0.3), ("k^-0.7", 0.3), ("exponential", 0.6), ("flat", 0.3)])
+@pytest.mark.parametrize(("name", "bound"), [("1/k", 0.3), ("k^-0.7", 0.3), ("exponential", 0.6), ("flat", 0.3 * FROM_FLAT)])
 def test_curves_from_placement_while_the_ranking_learns(name, bound):
     truth = CURVES[name](PLACES)
     curve, se = estimate(simulate(clicks_by_position(truth), 6_000, ranker="ours"), "moved")
@@ -68,7 +71,7 @@ def test_swaps_alone_are_enough():
     assert np.all(np.abs(curve[1:10] - truth[1:]) < 3.0 * se[1:10])
 
 
-@pytest.mark.parametrize(("name", "bound"), [("1/k", 0.15), ("exponential", 0.3), ("flat", 0.5)])
+@pytest.mark.parametrize(("name", "bound"), [("1/k", 0.15), ("exponential", 0.3), ("flat", 0.6 * FROM_FLAT)])
 def test_pairs_alone_where_rankings_vary(name, bound):
     truth = CURVES[name](PLACES)
     curve, _ = estimate(simulate(clicks_by_position(truth), 6_000, spec=OFF, noise=0.7), "pairs")
@@ -105,7 +108,10 @@ def test_why_our_own_pages_teach_pairs_nothing():
 def test_more_searches_smaller_errors():
     finals = simulate(clicks_by_position(CURVES["k^-0.7"](PLACES)), 4_000, spec=BOTH, ranker="ours")
     before, after = (estimate(finals[:n])[1] for n in (500, 4_000))
-    assert np.all(after[1:10] < 0.8 * before[1:10])
+    assert np.all(after[1:10] < before[1:10])
+    log_start = np.log(ONE_OVER_K)[1:]  # beside START, which is the same for both, eight times as much is known
+    few, many = (np.diagonal(evidence_of(tables_of(finals[:n])["moved"], log_start).precision)[:9] for n in (500, 4_000))
+    assert np.all(many > 5.0 * few)
 
 
 @pytest.fixture(scope="module")
