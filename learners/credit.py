@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from schemas.base import UNIT
 
+PAGE = 10  # ranks of a list that reach a page by their own strength
 MAX_CREDIT = 16 * UNIT  # per search and arm: bounds what one session can teach
 
 Found = Mapping[str, Mapping[str, int]]  # entity -> asked strategy that found it -> its rank there
@@ -15,7 +16,10 @@ Credit = Callable[[Found, Mapping[str, int]], dict[str, int]]
 
 
 def marginal_credit(found: Found, rewards: Mapping[str, int]) -> dict[str, int]:
-    """Credit per strategy in units of 1/256: the reward of each entity that it alone found, at most MAX_CREDIT.
+    """Credit per strategy in units of 1/256: the reward of each entity that it alone found within PAGE, at most MAX_CREDIT.
+
+    An entity that nobody found so high belongs to whoever alone found it at all: far down two lists, either one brings it to the page
+    hardly, and a list of 50 finds nearly everything that any other finds.
 
     >>> marginal_credit({"a": {"lexical": 1}, "b": {"lexical": 2, "memory": 1}}, {"a": 256, "b": 256})
     {'lexical': 256}
@@ -23,8 +27,9 @@ def marginal_credit(found: Found, rewards: Mapping[str, int]) -> dict[str, int]:
     credit: dict[str, int] = {}
     for entity, reward in rewards.items():
         by = found.get(entity, {})
-        if len(by) == 1 and reward:
-            strategy = next(iter(by))
+        near = [strategy for strategy, rank in by.items() if rank <= PAGE] or list(by)
+        if len(near) == 1 and reward:
+            strategy = near[0]
             credit[strategy] = min(MAX_CREDIT, credit.get(strategy, 0) + reward)
     return credit
 

@@ -76,7 +76,7 @@ class ReadingSpec(Message):
     theta: Annotated[list[Share], Field(min_length=6, max_length=6)] = list(THETA)
     rewards: Annotated[list[Annotated[float, Field(ge=0.0, le=16.0)]], Field(min_length=10, max_length=10)] = rewards_by_kind()
     half_life_days: Positive = 30.0
-    kappa: Positive = 3.0
+    kappa: Positive = 2.0
     min_clients: Annotated[int, Field(ge=0, le=8)] = 2
 
 
