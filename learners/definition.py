@@ -10,7 +10,8 @@ from schemas.base import Label, Message, Name, Rank
 from schemas.errors import InvalidSetting
 from schemas.explain import explain
 
-DEFAULT_COST = {"dense": 0.04, "memory": 0.005}  # reward units an asked search; anything else 0.02
+# Reward units an asked search, by kind: what is looked up costs less than an index, and an encoder more.
+DEFAULT_COST = {"dense": 0.04, "memory": 0.005, "popular": 0.005, "xmr": 0.005, "fresh": 0.005}
 OTHER_COST = 0.02
 DEFAULT_DEPTH = 50
 # Mean of 1/position over the bins 1, 2, 3, 4-5, 6-10; 11+ is read as position 15.

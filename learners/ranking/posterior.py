@@ -27,7 +27,7 @@ from schemas.events import Source
 from schemas.q2e import q2e
 
 NOTHING = Evidence(0.0, 0.0, 0)
-DRAWN = 50
+DRAWN = 30  # three pages: what is further down comes up by the slot
 _UNIT_SD = sqrt(3.0) / pi  # scale of the logistic distribution with standard deviation 1
 _LEAST = 2.0**-53  # draws have 53 bits: what happened is no less likely than one of them, also where a difference rounds to 0
 
