@@ -66,13 +66,14 @@ def written_out(finals, definition, theta, *, balanced=True):
     start[:2] = definition.rank.b0, definition.rank.a0
     for kinds in rows.values():
         seen = sum(v for v, _ in kinds.values())
+        most = max(1.0, sum(s for _, s in kinds.values()) / seen) if seen else 1.0  # a rate is at most 1
         share = rank_model.PAIR / seen if balanced and seen > rank_model.PAIR else 1.0
         for values, (v, s) in kinds.items():
             x = np.array([1.0, fusion(values, len(layout.strategies)), *(value / 256 for value in values)])
             doubt = rank_model.DOUBT / len(kinds)
             design.append(x)
             examined.append(v * share + doubt)
-            rewarded.append(s * share + doubt / (1.0 + np.exp(-(x @ start))))
+            rewarded.append(s / most * share + doubt / (1.0 + np.exp(-(x @ start))))
     ridge = np.array([rank_model.RIDGE_BIAS] + [rank_model.RIDGE] * (len(start) - 1))
     return np.array(design), np.array(examined), np.array(rewarded), start, ridge
 

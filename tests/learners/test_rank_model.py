@@ -6,13 +6,14 @@ from random import Random
 import numpy as np
 import pytest
 
+from learners.definition import RankSpec
 from learners.ranking import rank_model
 from learners.ranking.features import RankFeatures
 from learners.ranking.rank_model import RankModel, priors, start_of
 from tests.learners.rank_finals import bin_of, final_of, random_rows, weights_written_out
 from tests.learners.requests import definition
 
-DEFINITION = definition("dense", "lexical", "memory")
+DEFINITION = definition("dense", "lexical", "memory", rank=RankSpec(b0=-3.8, a0=5.0))
 LAYOUT = RankFeatures.of(DEFINITION)
 THETA = {"examination.theta": np.array([0.9, 0.7, 0.5, 0.35, 0.2, 0.1])}
 START = start_of(DEFINITION, LAYOUT)
@@ -66,7 +67,7 @@ def test_it_is_the_description_written_out(finals, balanced):
 
 
 def test_it_finds_known_rates_under_position_bias():
-    fitted, naive = (fit(simulated(2_500, truth=TRUTH), theta) for theta in (THETA, {"examination.theta": np.ones(6)}))
+    fitted, naive = (fit(simulated(2_500, truth=TRUTH, queries=100), theta) for theta in (THETA, {"examination.theta": np.ones(6)}))
     fresh = np.concatenate([random_rows(np.random.default_rng(seed), 10, LAYOUT) for seed in range(100)])
     true = rates(fresh, TRUTH)
     away = {name: np.abs(rates(fresh, at) - true).mean() for name, at in (("start", START), ("fitted", fitted), ("naive", naive))}
@@ -157,7 +158,7 @@ def test_doubt_keeps_what_nobody_was_shown_where_the_start_has_it():
         return abs(logit(rates(rows[:1], weights)) - logit(rates(rows[:1], START)))[0]
 
     held, free = fit(whole), fit(shown)
-    assert drift(shown[0].features, held) > 1.0
+    assert drift(shown[0].features, held) > 0.5
     assert drift(unseen, held) < 0.25 * drift(unseen, free)
     assert drift(unseen, held) < 0.15 * drift(shown[0].features, held)
 
