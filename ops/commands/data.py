@@ -79,6 +79,31 @@ def schema(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to
 
 
 @app.command()
+def shares(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="What `forage evaluate loop DIR --record LOG` wrote.")],
+    json: AsJson = False,
+) -> None:
+    """Print what each strategy of a recorded log brought.
+
+    Finds, rewarded finds, those that it alone had, and its fair share (Shapley: finders of an entity share its reward), how far it
+    overlaps with the others, and what strategies that were asked in the shadow would have added. Nothing is learned from it.
+    """
+    from evaluation.fair_share_table import plain, table
+    from learners.fair_share import Account
+    from schemas.codec import decode_event
+    from schemas.events import Action, Impression
+    from streams.replaying.recording import read_log
+
+    account = Account()
+    for line in read_log(log):
+        if isinstance(event := decode_event(line.value), Impression | Action):
+            account.take(event, line.time)
+    if json:
+        return show(plain(account.report()))
+    typer.echo(table(account.report()), nl=False)
+
+
+@app.command()
 def digest(
     folders: Annotated[
         list[Path] | None, typer.Argument(metavar="DIR", help="Folders with partition-*.duckdb files, all of one run.")

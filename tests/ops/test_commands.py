@@ -163,6 +163,11 @@ def test_evaluate_records_a_log_whose_digest_is_one(forage, dataset, tmp_path):
     text = forage("data", "digest", "--log", log).stdout.splitlines()
     assert text[-1] == f"state    {json.loads(digests[0].stdout)['state']}"
     assert forage("data", "digest", "--log", log, "--json", FORAGE_CLIENT_KEY="k").stdout != digests[0].stdout
+    shares = json.loads(forage("data", "shares", log, "--json").stdout)
+    assert (shares["searches"], shares["reward"]) == (12, 12.0)
+    assert {one["name"] for one in shares["strategies"]} == set(STRATEGIES)
+    assert sum(one["fair"] for one in shares["strategies"]) <= 12.0
+    assert forage("data", "shares", log).stdout.startswith("12 searches, 12.0 reward")
 
 
 def test_evaluate_takes_a_part_of_the_log_some_contenders_and_several_seeds(forage, dataset):
