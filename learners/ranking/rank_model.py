@@ -91,8 +91,9 @@ def _rows(finals: Sequence[Final], features: RankFeatures, theta: Reals) -> tupl
     numbers: dict[tuple[str, str], int] = {}
     pairs = [numbers.setdefault((final.query_key, entity), len(numbers)) for final in finals for entity in final.entities]
     sizes = [len(final.entities) for final in finals]
-    last = {final.query_key: at for at, final in enumerate(finals)}
-    newest = np.repeat([last[final.query_key] == at for at, final in enumerate(finals)], sizes)
+    # Of a query's candidates that nobody was shown, those of one page: the newest that logged any.
+    last = {final.query_key: at for at, final in enumerate(finals) if not final.positions.all()}
+    newest = np.repeat([last.get(final.query_key) == at for at, final in enumerate(finals)], sizes)
     position = np.concatenate([final.positions for final in finals])
     rewarded = np.concatenate([final.rewards for final in finals]) > 0
     kept = [[uniform("sample", name, final.final_id, "hidden") >= HIDDEN for name in features.strategies] for final in finals]
