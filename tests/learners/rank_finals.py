@@ -50,7 +50,7 @@ def written_out(finals, definition, theta, *, balanced=True):
     """(design, V, S, start, ridge) of the fit, one row at a time, from the description."""
     layout = RankFeatures.of(definition)
     finals = sorted(finals, key=lambda one: (one.time, one.final_id))[-rank_model.FINALS :]
-    last, rows = {one.query_key: one.final_id for one in finals}, {}
+    last, rows = {one.query_key: one.final_id for one in finals if 0 in one.positions}, {}
     for one in finals:
         hide = [uniform("sample", name, one.final_id, "hidden") < rank_model.HIDDEN for name in layout.strategies]
         for entity, position, values, reward in zip(one.entities, one.positions, one.features.tolist(), one.rewards, strict=True):
@@ -58,7 +58,7 @@ def written_out(finals, definition, theta, *, balanced=True):
                 if hidden:
                     values[WIDTH * at : WIDTH * (at + 1)] = [0] * WIDTH
             found = any(values[WIDTH * at + 1] for at in range(len(hide)))
-            if found and (position or reward or last[one.query_key] == one.final_id):
+            if found and (position or reward or last.get(one.query_key) == one.final_id):
                 sums = rows.setdefault((one.query_key, entity), {}).setdefault(tuple(values), [0.0, 0.0])
                 sums[0] += theta[bin_of(position)] if position else float(reward > 0)
                 sums[1] += float(reward > 0)

@@ -1,6 +1,6 @@
 import pytest
 
-from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
+from learners.definition import DEFAULT_COST, OTHER_COST, AlwaysSpec, ArmSpec, Definition, ReadingSpec
 from learners.rewards import REWARDS
 from schemas.errors import InvalidSetting
 from schemas.events import ACTION_KINDS
@@ -9,8 +9,9 @@ from schemas.rows import POSITION_BINS
 
 def test_default_costs_by_kind():
     costs = {name: ArmSpec.of(name).cost for name in ("dense_title", "memory", "lexical_all", "xmr")}
-    assert costs == {"dense_title": 0.04, "memory": 0.005, "lexical_all": 0.02, "xmr": 0.02}
-    assert ArmSpec.of("bm25", "dense").cost == 0.04
+    by_kind = {name: DEFAULT_COST[name] for name in ("memory", "xmr")}
+    assert costs == {"dense_title": DEFAULT_COST["dense"], "lexical_all": OTHER_COST} | by_kind
+    assert ArmSpec.of("bm25", "dense").cost == DEFAULT_COST["dense"] > OTHER_COST > DEFAULT_COST["memory"]
 
 
 def test_examination_is_the_mean_of_one_over_position_in_each_bin():
