@@ -8,7 +8,7 @@ from ops.settings import NAMES, Settings
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
 from retrievers.dense import DenseRetriever
-from retrievers.encoders import CachedEncoder, Encoder, load_encoder
+from retrievers.encoders import CachedEncoder, load_encoder
 from retrievers.fresh import FreshRetriever
 from retrievers.lexical import ALL, TITLE, LexicalIndex, LexicalRetriever
 from retrievers.memory import MemoryRetriever
@@ -16,28 +16,44 @@ from retrievers.neighbours import NeighbourRetriever
 from retrievers.popular import PopularRetriever
 from retrievers.trigrams import TrigramRetriever
 from retrievers.xmr.retriever import XmrRetriever
-from schemas.errors import NotFound
+from schemas.errors import ForageError, NotFound
+
+Missing = Callable[[str, ForageError], None]  # strategy, why
 
 
-def strategies_of(names: Sequence[str], catalog: Catalog, reader: MemoryReader, config: Settings) -> dict[str, Retriever]:
-    """Name -> strategy over the catalogue and the memory. Raises NotFound for an unknown name, or for `dense` without an encoder."""
-    index, encoder = cache(partial(_lexical, catalog)), cache(partial(_encoder, config))
-    kappa = reader.reading.kappa
+def strategies_of(
+    names: Sequence[str], catalog: Catalog, reader: MemoryReader, config: Settings, *, missing: Missing | None = None
+) -> dict[str, Retriever]:
+    """Name -> strategy over the catalogue and the memory.
+
+    Raises NotFound for an unknown name. A strategy that cannot be made here (no encoder set, its library or model missing or damaged)
+    raises what its maker raises; with `missing` that is told instead, and the strategy is left out: it is not available.
+    """
+    index, kappa = cache(partial(_lexical, catalog)), reader.reading.kappa
     makers: dict[str, Callable[[], Retriever]] = {
         "lexical": lambda: LexicalRetriever(index()),
         "lexical_title": lambda: LexicalRetriever(index(), name="lexical_title", boosts=TITLE),
         "lexical_all": lambda: LexicalRetriever(index(), name="lexical_all", boosts=ALL),
         "trigrams": lambda: TrigramRetriever(catalog.values()),
-        "dense": lambda: _dense(catalog, encoder()),
+        "dense": lambda: _dense(catalog, config),
         "memory": lambda: MemoryRetriever(reader, among=catalog, kappa=kappa),
-        "neighbours": lambda: NeighbourRetriever(reader, among=catalog, kappa=kappa, encoder=encoder()),
+        # By letters alone: with an encoder it brings less into the mix of all (benchmarks.recall), and costs an encoding.
+        "neighbours": lambda: NeighbourRetriever(reader, among=catalog, kappa=kappa),
         "popular": lambda: PopularRetriever(reader.totals, catalog=catalog),
         "fresh": lambda: FreshRetriever(catalog.values()),
         "xmr": lambda: XmrRetriever(among=catalog),
     }
     if unknown := set(names) - set(makers):
         raise NotFound(f"no strategy {sorted(unknown)}; choose among {sorted(makers)}")
-    return {name: makers[name]() for name in names}
+    made: dict[str, Retriever] = {}
+    for name in names:
+        try:
+            made[name] = makers[name]()
+        except ForageError as error:
+            if missing is None:
+                raise
+            missing(name, error)
+    return made
 
 
 def _lexical(catalog: Catalog) -> LexicalIndex:
@@ -46,14 +62,10 @@ def _lexical(catalog: Catalog) -> LexicalIndex:
     return index
 
 
-def _encoder(config: Settings) -> Encoder | None:
-    """The encoder of this installation, its embeddings kept on disk; None where none is set."""
-    return CachedEncoder(load_encoder(config.encoder), config.data / "embeddings") if config.encoder else None
-
-
-def _dense(catalog: Catalog, encoder: Encoder | None) -> Retriever:
-    if encoder is None:
+def _dense(catalog: Catalog, config: Settings) -> Retriever:
+    """With the encoder of this installation, its embeddings kept on disk."""
+    if not config.encoder:
         raise NotFound(f"the strategy dense needs an encoder; set {NAMES['encoder']} to a model's folder or package, or leave dense out")
-    retriever = DenseRetriever(encoder)
+    retriever = DenseRetriever(CachedEncoder(load_encoder(config.encoder), config.data / "embeddings"))
     retriever.put(catalog.values())
     return retriever

@@ -1,5 +1,6 @@
 """Introduces the packages to each other: the whole loop in one process."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from retrievers.xmr.retriever import XmrRetriever
 from schemas.candidates import Request
 from schemas.decisions import Decision
 from schemas.entities import Entity
+from schemas.errors import ForageError
 from schemas.events import Action, Impression
 from schemas.snapshots import Array, Content
 from serving.pipeline import Page, Pipeline
@@ -33,6 +35,7 @@ from streams.kernel.join import RULES, Rules
 from streams.publishing.concluding import concluded
 from streams.publishing.publisher import Publisher
 
+_LOG = logging.getLogger(__name__)
 Makers = Callable[[Catalog, MemoryReader], Mapping[str, Retriever]]
 STRATEGIES = Settings().strategies
 
@@ -55,6 +58,11 @@ def reading_of(definition: Definition) -> Reading:
     """How memory is read, as the policy's definition has it."""
     plain = definition.reading
     return Reading(tuple(plain.theta), tuple(plain.rewards), plain.half_life_days, plain.kappa, plain.min_clients)
+
+
+def not_available(name: str, why: ForageError) -> None:
+    """A strategy that cannot be made is not available: searches go on without it, and the log says what to do."""
+    _LOG.warning("strategy %s is not available: %s", name, why)
 
 
 def hand_out(content: Content, retrievers: Iterable[Retriever], *, before: Content | None = None) -> None:
@@ -88,7 +96,7 @@ class EmbeddedLoop:
         self.publisher = Publisher(definition, models)
         self.driver = EmbeddedDriver(rules, folder=folder, on_changes=[self._learn])
         self._record = record
-        self._retrievers = retrievers or partial(strategies_of, definition.strategies, config=Settings())
+        self._retrievers = retrievers or partial(strategies_of, definition.strategies, config=Settings(), missing=not_available)
         for partition in range(self.driver.log.partitions if folder else 0):
             share = self.driver.share(partition)
             self.reader.add(partition, share.memory)
