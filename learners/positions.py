@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from learners.finals import MODES, Final
 from learners.ranking.placement import LAST
 
+LEAST_P = 1e-4  # no test of ours is rarer: a showing counts 1/p, and a broken log must not outweigh all others
 POSITIONS = 20  # examination is told apart up to here
 
 Reals = NDArray[np.float64]
@@ -76,7 +77,7 @@ def bases_of(shown: Shown) -> Ints:
     before = np.where(exchanged, 2 * upper[shown.search] + 1 - shown.position, shown.position)
     entered = np.where(pair & ((at == upper) | (at == upper + 1)), 2 * upper + 1 - at, at)  # place of the slot before the exchange
     base = before - ((slots > 0)[shown.search] & (before > entered[shown.search]))
-    return np.where(known[shown.search] & ~slot & (shown.position <= LAST) & (shown.p < 1.0), base, 0)
+    return np.where(known[shown.search] & ~slot & (shown.position <= LAST) & (shown.p < 1.0) & (shown.p >= LEAST_P), base, 0)
 
 
 def moved_table(shown: Shown, bases: Ints) -> Table:
@@ -87,7 +88,7 @@ def moved_table(shown: Shown, bases: Ints) -> Table:
     """
     use = bases > 0
     cell, weight = bases[use] * POSITIONS + shown.position[use] - 1, 1.0 / shown.p[use]
-    count = (LAST + 1) * POSITIONS
+    count = (LAST + 2) * POSITIONS  # a result at place 10 may have been exchanged with the one below
     sums, squares, acted = (np.bincount(cell, weights=w, minlength=count) for w in (weight, weight**2, weight * shown.acted[use]))
     effective = np.divide(sums**2, squares, out=np.zeros(count), where=sums > 0.0)
     rate = np.divide(acted, sums, out=np.zeros(count), where=sums > 0.0)

@@ -172,7 +172,8 @@ class MemoryReader:
 
     def reread(self, theta: Sequence[float]) -> None:
         """Read with another examination by position bin from now on; what was read is read anew when asked for. Raises InvalidSetting."""
-        self.reading = replace(self.reading, theta=tuple(theta))
+        if tuple(theta) != self.reading.theta:
+            self.reading = replace(self.reading, theta=tuple(theta))
 
     def shares(self) -> Iterator[tuple[int, MemoryKey, Held]]:
         """All rows held, as (source, key, (counts, clients)), in no order. Call it from the writing thread."""

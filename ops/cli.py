@@ -1,5 +1,6 @@
 """The command `forage`. Each group of commands is a file in `ops/commands`; heavy libraries are imported when a command needs them."""
 
+import os
 import sys
 from typing import Any
 
@@ -10,6 +11,9 @@ from ops.commands import data, demo, doctor, evaluate, events, snapshots, topics
 from ops.doctor import ROLES
 from schemas.errors import ForageError
 
+# One thread for linear algebra, set before numpy is loaded: what is fitted must not hang on the number of cores, and small products
+# gain nothing from more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Top-level module -> the extra that brings it; of several, the last.
 EXTRAS = {name: role for role, names in ROLES.items() if role != "base" for name in names}
 

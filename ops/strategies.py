@@ -38,7 +38,7 @@ def strategies_of(
         "dense": lambda: _dense(catalog, config),
         "memory": lambda: MemoryRetriever(reader, among=catalog, kappa=kappa),
         # By letters alone: with an encoder it brings less into the mix of all (benchmarks.recall), and costs an encoding.
-        "neighbours": lambda: NeighbourRetriever(reader, among=catalog, kappa=kappa),
+        "neighbours": lambda: _neighbours(catalog, reader),
         "popular": lambda: PopularRetriever(reader.totals, catalog=catalog),
         "fresh": lambda: FreshRetriever(catalog.values()),
         "xmr": lambda: XmrRetriever(among=catalog),
@@ -60,6 +60,14 @@ def _lexical(catalog: Catalog) -> LexicalIndex:
     index = LexicalIndex()
     index.put(catalog.values())
     return index
+
+
+def _neighbours(catalog: Catalog, reader: MemoryReader) -> Retriever:
+    """With all past queries: what it finds must not hang on how many searches came since it was made."""
+    retriever = NeighbourRetriever(reader, among=catalog, kappa=reader.reading.kappa)
+    while not retriever.refresh(most=100_000):
+        pass
+    return retriever
 
 
 def _dense(catalog: Catalog, config: Settings) -> Retriever:

@@ -157,18 +157,19 @@ class Joiner:
     """Contents from their parts, one after the other: arrays of models that were in the last one are taken over without being read."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[list[str], Array]] = {}  # by first part: all parts of an array, and the array
+        # By name and first part (arrays of equal bytes share parts): all parts of an array, and the array.
+        self._known: dict[tuple[str, str], tuple[list[str], Array]] = {}
 
     def join(self, manifest: Manifest, part: Callable[[str], Part | None]) -> Content:
         """Content of a manifest; `part` gives a part by sha256. Every byte is checked. Raises CorruptFile."""
-        streams, used = _Streams(manifest, part), dict[str, tuple[list[str], Array]]()
+        streams, used = _Streams(manifest, part), dict[tuple[str, str], tuple[list[str], Array]]()
 
         def array(name: str, size: int) -> bytes | Array:
             if _MODEL not in name:
                 return own.take(size)
-            have = self._known.get(streams.next)
+            have = self._known.get((name, streams.next))
             if have is not None and streams.skip(have[0]):
-                used[have[0][0]] = have
+                used[name, have[0][0]] = have
                 return have[1]
             first = streams.at
             data = streams.read()
@@ -185,7 +186,7 @@ class Joiner:
             raise CorruptFile(f"snapshot seq {manifest.seq} does not parse ({error}); publish again") from None
         if content.content_id != manifest.content_id:
             raise CorruptFile(f"snapshot seq {manifest.seq} is not the content that its manifest names; publish again")
-        self._known = used | {shas[0]: (shas, content.arrays[name]) for name, shas in models.items()}
+        self._known = used | {(name, shas[0]): (shas, content.arrays[name]) for name, shas in models.items()}
         return content
 
 

@@ -138,8 +138,9 @@ def _message(model: type[M], message: Plain, original: Plain, base: str) -> M:
     held = original.get(base)
     if isinstance(held, dict) and isinstance(held.get(OURS), dict):
         message |= {name: value for name, value in held[OURS].items() if name != "query"}
-        if "query" in held[OURS]:
-            message["query"] |= held[OURS]["query"]
+        if "query" in held[OURS]:  # what is no object is left for `decode` to refuse
+            ours = held[OURS]["query"]
+            message["query"] = message["query"] | ours if isinstance(ours, dict) else ours
         original = original | {base: {name: value for name, value in held.items() if name != OURS}}
         if not original[base]:
             del original[base]

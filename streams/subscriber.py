@@ -13,6 +13,7 @@ from learners.policy import Policy
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
 from schemas.errors import CorruptFile, NotFound, Unavailable
+from schemas.snapshots import Content
 from schemas.topics import MEMORY, POLICY
 from streams.clients import Security
 from streams.reading.follower import Follower, Incoming
@@ -69,6 +70,11 @@ class PolicySubscriber:
             error = self._follower.progress().last_error or self._view.last_refusal or "none was published"
             raise Unavailable(f"no policy yet ({error}); give start=Definition(...) to serve untrained until there is one")
         return policy
+
+    def content(self) -> Content | None:
+        """What the policy in use was made of, with the arrays of all models: strategies that are models take theirs from it. None before
+        the first publication."""
+        return self._view.content
 
     def wait(self, timeout: float) -> bool:
         """Wait until all that was published before is read. False when `timeout` seconds were not enough."""

@@ -64,7 +64,8 @@ class RankModel:
         expected = 1.0 / (1.0 + np.exp(-(x @ start)))
         ridge = np.full(len(start), RIDGE)
         ridge[0] = RIDGE_BIAS
-        return {"weights": newton(x, examined + doubt, rewarded + doubt * expected, start=start, ridge=ridge)}
+        weights = newton(x, examined + doubt, rewarded + doubt * expected, start=start, ridge=ridge)
+        return {"weights": np.round(weights, 6)}  # the last bits of sums hang on how many threads add
 
 
 def start_of(definition: Definition, features: RankFeatures) -> Reals:

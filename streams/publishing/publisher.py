@@ -108,8 +108,9 @@ class Publisher:
             self.take(due())
         if not self._changed:
             return None
+        content = self._sums.content(models=self._arrays)
         self._changed = False
-        return self._sums.content(models=self._arrays)
+        return content
 
     def _take(self, arrays: Mapping[str, Array]) -> None:
         """Equal arrays stay the objects that they were, with what is known of their bytes. What makes no policy is not taken."""

@@ -53,6 +53,22 @@ def test_an_exchanged_slot_by_hand():
     assert bases_of(shown_of(finals)).tolist() == [1, 0, 2, 3, 4]
 
 
+def test_the_tenth_exchanged_with_the_eleventh_is_counted():
+    names = [f"r{at}" for at in range(20)]
+    modes = [2 if at in (9, 10) else 0 for at in range(20)]
+    shown = shown_of([final_of(0, "q", names, acted=[0] * 20, modes=modes, p=[0.9] * 20)])
+    bases = bases_of(shown)
+    assert bases.tolist()[:10] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]
+    assert not moved_table(shown, bases).shown.size  # each group stood at one place only
+
+
+def test_a_probability_that_no_test_of_ours_has_counts_nothing():
+    clean = [final_of(at, "q", "ab", acted=[0, 0], p=[0.5, 0.5]) for at in range(3)]
+    broken = [final_of(9, "q", "ab", acted=[1, 1], p=[1e-30, 1e-30])]
+    assert bases_of(shown_of(broken)).tolist() == [0, 0]
+    assert bases_of(shown_of(clean)).all()
+
+
 def test_moved_showings_by_hand():
     plain = [final_of(at, "q", "ab", acted=[at == 0, 0], p=[0.75, 0.75]) for at in range(3)]
     swapped = [final_of(3, "q", "ba", acted=[1, 1], modes=[2, 2], p=[0.25, 0.25])]

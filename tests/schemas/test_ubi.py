@@ -109,6 +109,12 @@ def test_what_has_no_room_is_refused(read, record, says):
         read(record)
 
 
+@pytest.mark.parametrize("query", [5, "abc", None, [1]])
+def test_what_stands_under_our_name_and_is_not_ours_is_refused(query):
+    with pytest.raises(InvalidMessage, match="query"):
+        impression_of(QUERY | {"query_attributes": {"forage": {"query": query}}})
+
+
 def test_what_ubi_has_no_field_for_goes_there_and_back():
     page = Impression(
         search_id="s", page=2, ts=5, client_id="c", session_id="z", segment="kids", query=Query(text="jazz", key="jazz", locale="en"),
