@@ -29,7 +29,7 @@ Reals = NDArray[np.float64]
 
 FINALS = 5_000  # the newest ones: enough for some dozens of weights, and a fit of under a second
 PAIR = 4.0  # examinations that a pair (query, entity) counts at most
-DOUBT = 0.05  # examinations at the start's rate that every candidate is given
+DOUBT = 0.15  # examinations at the start's rate that every candidate is given
 HIDDEN = 0.15
 RIDGE, RIDGE_BIAS = 5.0, 0.5
 _EDGES = np.array([low for low, _ in POSITION_BINS[1:]])  # first positions of the bins after the first
