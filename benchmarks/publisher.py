@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from ops.wiring import definition, models
+from ops.wiring import definition, models_of
 from streams.publishing.ownership import run
 
 if __name__ == "__main__":
-    run(sys.argv[1], definition=definition(), folder=Path(sys.argv[2]), models=models())
+    run(sys.argv[1], definition=definition(), folder=Path(sys.argv[2]), models=models_of())

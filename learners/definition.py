@@ -71,6 +71,9 @@ class PlacementSpec(Message):
     swap: Share = 0.1
 
 
+NO_TESTS = PlacementSpec(draw=0.0, slot=0.0, swap=0.0)
+
+
 class ReadingSpec(Message):
     """How memory counts are read: examination by position bin, reward by ACTION_KINDS, days to half weight, weight of the prior."""
 

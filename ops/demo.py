@@ -24,7 +24,7 @@ from learners.models import FinalsModel, Fitted
 from memory_index.reader import MemoryReader
 from ops.settings import Settings
 from ops.strategies import strategies_of
-from ops.wiring import EmbeddedLoop, definition, models
+from ops.wiring import EmbeddedLoop, definition, models_of
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
 from retrievers.fusion import convex, rrf
@@ -73,7 +73,7 @@ def run(*, seed: int, searches: int, out: Path, audience: Audience) -> DemoResul
     change = drift(music, seed)
     crowd = people(change, seed)
     # No real time in the log: two runs are equal.
-    noted = tuple(map(_Noted, models(STRATEGIES)))
+    noted = tuple(map(_Noted, models_of(STRATEGIES)))
     loop = EmbeddedLoop(music.entities, definition(STRATEGIES), clock=lambda: 0.0, retrievers=retrievers, models=noted)
     try:
         session = _Session(loop, crowd, change, seed=seed, drift_at=searches // 2)

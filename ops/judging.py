@@ -3,12 +3,9 @@
 A run depends on its (contender, seed, fold) alone, so figures are the same for any number of processes.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +22,7 @@ from learners.definition import DEFAULT_DEPTH, Definition
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
 from ops.evaluating import loop_system
+from ops.parallel import spread
 from ops.settings import Settings
 from ops.strategies import strategies_of
 from ops.variants import VARIANTS
@@ -85,6 +83,10 @@ class Judging:
         with loop_system(entities, self.definition, contender, recorder=recorder, retrievers=self._retrievers) as system:
             return run(self.queries, searched, system, contender, tuned=tuned, progress=progress)
 
+    def worker(self) -> Callable[[Task], JudgedRun]:
+        """What runs tasks in a process of its own, with what all of them read."""
+        return partial(self.running, entities=list(Dataset(self.folder).entities()))
+
     def _retrievers(self, catalog: Catalog, reader: MemoryReader) -> dict[str, Retriever]:
         """The learning strategies as they serve, the fixed ones from their lists."""
         fixed, learning = split(self.strategies)
@@ -122,14 +124,7 @@ def all_runs(shared: Judging, field: Field, *, seeds: int, folds: int, jobs: int
             )
             for task in tasks
         ]
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that start now: each has a core to itself
-    done = []
-    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn"), initializer=_begin, initargs=(shared,)) as pool:
-        waiting = [pool.submit(_run, task) for task in tasks]
-        for future in as_completed(waiting):
-            done.append(future.result())
-            progress("runs", len(done), len(tasks))
-    return static + sorted(done, key=lambda one: (one.contender, one.seed, one.fold))
+    return static + spread(tasks, shared.worker, jobs=jobs, progress=partial(progress, "runs"))
 
 
 def protocol_of(shared: Judging) -> dict[str, object]:
@@ -147,15 +142,3 @@ def protocol_of(shared: Judging) -> dict[str, object]:
         "convex_memory": "convex + w S / (kappa + V), own pages; w = 1 at first, tuned on judgments of the seen queries at each checkpoint",
         "memory_first": "what memory knows of the query, then rrf of all lists",
     }
-
-
-_SHARED: list[tuple[Judging, list[Entity]]] = []  # of this process, set once when it starts
-
-
-def _begin(shared: Judging) -> None:
-    _SHARED.append((shared, list(Dataset(shared.folder).entities())))
-
-
-def _run(task: Task) -> JudgedRun:
-    shared, entities = _SHARED[0]
-    return shared.running(task, entities)

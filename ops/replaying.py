@@ -1,11 +1,8 @@
 """Evaluation on a click log: the runs of every seed, in as many processes as asked. Figures are the same for any number of them."""
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +10,9 @@ from evaluation.click_log import Search, searches
 from evaluation.contenders import contenders
 from evaluation.datasets.folder import Dataset
 from evaluation.loop import ProtocolName, Replayed, replay, runs
-from learners.definition import PlacementSpec
+from learners.definition import NO_TESTS
 from ops.evaluating import systems
+from ops.parallel import spread
 from ops.settings import Settings
 from ops.strategies import strategies_of
 from ops.variants import ABLATIONS, POLICIES
@@ -56,6 +54,11 @@ class Replaying:
         dataset = Dataset(self.folder)
         return searches(dataset.clicks())[: self.first or None], list(dataset.entities())
 
+    def worker(self) -> Callable[[Task], Replayed]:
+        """What runs tasks in a process of its own, with what all of them read."""
+        log, entities = self.load()
+        return partial(self.run, log=log, entities=entities)
+
     def run(
         self, task: Task, log: Sequence[Search], entities: Sequence[Entity], *,
         progress: Told = lambda run, done, total: None, recorder: Recorder | None = None,
@@ -63,7 +66,7 @@ class Replaying:
         """One run, whose host is judged with its guests."""
         policy = definition(self.strategies, min_clients=self.min_clients, salt=task.salt)
         if self.protocol == "full":  # every click is revealed whatever the page shows: tests would learn nothing
-            policy = policy.model_copy(update={"placement": PlacementSpec(draw=0.0, slot=0.0, swap=0.0)})
+            policy = policy.model_copy(update={"placement": NO_TESTS})
         made = systems(
             entities,
             policy,
@@ -84,12 +87,8 @@ def all_replays(shared: Replaying, *, salts: Sequence[str], jobs: int, progress:
             writes = recorder if task.names[0] == "learned" else None
             done[task] = shared.run(task, log, entities, progress=progress, recorder=writes)
     else:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that start now: each has a core to itself
-        with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn"), initializer=_begin, initargs=(shared,)) as pool:
-            waiting = {pool.submit(_run, task): task for task in tasks}
-            for future in as_completed(waiting):
-                done[waiting[future]] = future.result()
-                progress("runs", len(done), len(tasks))
+        results = spread(tasks, shared.worker, jobs=jobs, progress=partial(progress, "runs"))
+        done = dict(zip(tasks, results, strict=True))
     return [_joined([done[task] for task in tasks if task.salt == salt], shared) for salt in salts]
 
 
@@ -97,15 +96,3 @@ def _joined(parts: Sequence[Replayed], shared: Replaying) -> Replayed:
     names = [one.name for one in contenders(shared.strategies, shared.chosen, on_request=OTHERS)]
     judged = {name: one for part in parts for name, one in part.judged.items()}
     return Replayed(shared.protocol, parts[0].clicks, parts[0].seen, {name: judged[name] for name in names})
-
-
-_SHARED: list[Callable[[Task], Replayed]] = []  # of this process, set once when it starts
-
-
-def _begin(shared: Replaying) -> None:
-    log, entities = shared.load()
-    _SHARED.append(partial(shared.run, log=log, entities=entities))
-
-
-def _run(task: Task) -> Replayed:
-    return _SHARED[0](task)

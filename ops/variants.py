@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from learners.credit import shared_credit
-from learners.definition import Definition, PlacementSpec, Selection
+from learners.definition import NO_TESTS, Definition, Selection
 from learners.examination import Examination
 from learners.models import FinalsModel
 from learners.ranking.rank_model import RankModel
-from ops.wiring import models
+from ops.wiring import models_of
 from streams.kernel.join import RULES, Rules
 
 Change = Callable[[Definition], Definition]
@@ -25,7 +25,7 @@ class Variant:
     definition: Change = _as_it_is
     rules: Rules = RULES
     memory: bool = True
-    models: Callable[[Sequence[str]], tuple[FinalsModel, ...]] = models
+    models: Callable[[Sequence[str]], tuple[FinalsModel, ...]] = models_of
 
 
 def _ask_all(definition: Definition) -> Definition:
@@ -44,16 +44,16 @@ def _no_debiasing(definition: Definition) -> Definition:
 
 
 def _no_placement(definition: Definition) -> Definition:
-    return definition.model_copy(update={"placement": PlacementSpec(draw=0.0, slot=0.0, swap=0.0)})
+    return definition.model_copy(update={"placement": NO_TESTS})
 
 
 def _without(left_out: type) -> Callable[[Sequence[str]], tuple[FinalsModel, ...]]:
-    return lambda strategies: tuple(one for one in models(strategies) if not isinstance(one, left_out))
+    return lambda strategies: tuple(one for one in models_of(strategies) if not isinstance(one, left_out))
 
 
 def _no_balance(strategies: Sequence[str]) -> tuple[FinalsModel, ...]:
     """A search counts like any other, however often its query is searched."""
-    return tuple(RankModel(balanced=False) if isinstance(one, RankModel) else one for one in models(strategies))
+    return tuple(RankModel(balanced=False) if isinstance(one, RankModel) else one for one in models_of(strategies))
 
 
 POLICIES = {"learned": Variant(), "ask_all": Variant(_ask_all)}

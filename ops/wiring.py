@@ -49,7 +49,7 @@ def definition(
     return Definition(arms=arms, always=[AlwaysSpec(name=name) for name in always], reading=reading, salt=salt)
 
 
-def models(strategies: Sequence[str] = STRATEGIES) -> tuple[FinalsModel, ...]:
+def models_of(strategies: Sequence[str] = STRATEGIES) -> tuple[FinalsModel, ...]:
     """What is fitted on finals for these strategies, in this order: each sees what those before it found."""
     return (Examination(), RankModel(), *([XmrFit()] if "xmr" in strategies else []))
 
@@ -83,16 +83,17 @@ class EmbeddedLoop:
     """Search, emit, step: one process that serves, joins, remembers, fits and publishes. Nothing is learned outside `step`.
 
     `retrievers` makes the strategies over the catalogue and the memory; by default those that the definition names, without an encoder.
+    `models` are fitted on finals, by default those that these strategies have.
     """
 
     def __init__(
         self, entities: Iterable[Entity], definition: Definition, *, folder: Path | None = None,
         clock: Callable[[], float] = time.perf_counter, record: Callable[[Impression | Action, int], None] | None = None,
-        retrievers: Makers | None = None, rules: Rules = RULES,
-        models: Sequence[FinalsModel] = (),
+        retrievers: Makers | None = None, rules: Rules = RULES, models: Sequence[FinalsModel] | None = None,
     ) -> None:  # fmt: skip
         self.catalog = Catalog(entities)
         self.reader = MemoryReader(reading_of(definition))
+        models = models_of(definition.strategies) if models is None else models
         self.publisher = Publisher(definition, models)
         self.driver = EmbeddedDriver(rules, folder=folder, on_changes=[self._learn])
         self._record = record

@@ -74,9 +74,11 @@ def with_shadow(decision: Decision, found: Mapping[str, Sequence[str]]) -> Decis
 def results(placed: Sequence[Placed], catalog: Mapping[str, Entity], *, page: int, size: int) -> list[Result]:
     """The results of one page, in order; positions count over all pages, from 1."""
     out = []
-    for position, (one, mode, p) in enumerate(((it.one, it.mode, it.p) for it in placed), (page - 1) * size + 1):
+    for position, place in enumerate(placed, (page - 1) * size + 1):
+        one = place.one
         entity = catalog.get(one.entity_id)
-        placement = _BY_SCORE if mode == "score" and p == one.draw_p == 1.0 else Placement(mode=mode, p=p, draw_p=one.draw_p)
+        by_score = place.mode == "score" and place.p == one.draw_p == 1.0
+        placement = _BY_SCORE if by_score else Placement(mode=place.mode, p=place.p, draw_p=one.draw_p)
         values = {
             "entity_id": one.entity_id,
             "entity_type": entity.entity_type if entity else "",

@@ -77,7 +77,10 @@ class RankFeatures:
         return {name: index for index, name in enumerate(self.strategies)}
 
     def fusion(self, rows: Reals, weights: Mapping[str, float] | None) -> Reals:
-        """Mean of the normed scores over the asked strategies, shape (n,), from rows (n, F) in real units; `weights` None: equal ones."""
+        """Weighted mean of the normed scores over the asked strategies, one that failed or found nothing included; shape (n,).
+
+        From rows (n, F) in real units; `weights` by strategy, None: equal ones.
+        """
         share = np.array([1.0 if weights is None else weights.get(name, 0.0) for name in self.strategies])
         by = self._by_strategy(rows)
         total = ((by[:, :, 0] + by[:, :, 1]) * share).sum(axis=1)

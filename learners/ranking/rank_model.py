@@ -54,11 +54,11 @@ class RankModel:
         rows, which, (examined, rewarded) = _collapsed(pairs, grid, examined, rewarded)
         start = start_of(definition, features)
         x = design(rows / UNIT, definition, features)
-        most = np.bincount(which, rewarded)[which] / np.maximum(np.bincount(which, examined)[which], 1e-9)
+        seen = np.bincount(which, examined)[which]  # of the whole pair
+        most = np.bincount(which, rewarded)[which] / np.maximum(seen, 1e-9)
         rewarded = rewarded / np.maximum(most, 1.0)  # a rate is at most 1, however small the examinations were estimated
         if self._balanced:
-            seen = np.bincount(which, examined)[which]
-            share = np.minimum(1.0, PAIR / np.maximum(seen, PAIR))
+            share = PAIR / np.maximum(seen, PAIR)
             examined, rewarded = examined * share, rewarded * share
         doubt = DOUBT / np.bincount(which)[which]  # of a pair, over the rows it has
         expected = 1.0 / (1.0 + np.exp(-(x @ start)))

@@ -1,7 +1,6 @@
-"""The union of the asked lists as arrays: who found what at which rank, scores made comparable, and their fusion.
+"""The union of the asked lists as arrays: who found what at which rank, and scores made comparable.
 
 normed = (score - lowest) / (highest - lowest) within its list, 1 where all scores are equal, 0 where absent
-fusion = weighted mean of normed over the asked lists, a list that failed or found nothing included
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,13 +26,6 @@ class Union:
     scores: Reals
     normed: Reals
 
-    def fusion(self, weights: Mapping[str, float] | None = None) -> Reals:
-        """Fused score of each entity in [0, 1], shape (n,); `weights` by strategy, None means equal ones."""
-        share = np.array([1.0 if weights is None else weights.get(name, 0.0) for name in self.strategies])
-        total = share.sum()
-        fused: Reals = (self.normed * share).sum(axis=1) / total if total else np.zeros(len(self.ids))
-        return fused
-
     def found(self) -> list[list[Found]]:
         """Who found each entity, strategies ascending."""
         out: list[list[Found]] = [[] for _ in self.ids]
@@ -48,8 +40,8 @@ def unite(lists: Lists) -> Union:
     """The union of lists; a strategy that repeats an entity counts once, at its best rank. Who answered first changes nothing.
 
     >>> one = unite({"a": [Candidate("x", 9.0), Candidate("y", 5.0), Candidate("z", 1.0)], "b": [Candidate("y", 2.0)]})
-    >>> one.ids, one.fusion().tolist()
-    (('x', 'y', 'z'), [0.5, 0.75, 0.0])
+    >>> one.ids, one.normed.tolist()
+    (('x', 'y', 'z'), [[1.0, 0.0], [0.5, 1.0], [0.0, 0.0]])
     """
     strategies = tuple(sorted(lists))
     at: dict[str, int] = {}

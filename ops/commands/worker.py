@@ -70,14 +70,14 @@ def _stream(config: Settings, folder: Path, *, from_log_start: bool) -> int:
 
 
 def _publish(config: Settings, folder: Path) -> int:
-    from ops.wiring import definition, models
+    from ops.wiring import definition, models_of
     from streams.publishing.ownership import run
 
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     run(
-        config.bootstrap, definition=definition(config.strategies), folder=folder / "snapshots", models=models(config.strategies),
+        config.bootstrap, definition=definition(config.strategies), folder=folder / "snapshots", models=models_of(config.strategies),
         group=config.group,
         security=config.security, stop=ended.is_set,
     )  # fmt: skip

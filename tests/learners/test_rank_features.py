@@ -100,8 +100,20 @@ def test_a_hidden_strategy_is_as_one_that_was_not_asked(lists, hidden, trends):
 
 
 @given(st.dictionaries(st.sampled_from(["dense", "lexical_all", "popular"]), scores), st.booleans())
-def test_fusion_from_rows_is_the_fusion_of_the_union(lists, weighted):
+def test_fusion_is_the_weighted_mean_of_normed_scores_over_the_asked_lists(lists, weighted):
     weights = {"dense": 0.5, "lexical_all": 0.3} if weighted else None
     union = unite(lists)
     rows = FEATURES.matrix(union, np.zeros((len(union.ids), 2))) / 256.0
-    assert FEATURES.fusion(rows, weights) == pytest.approx(union.fusion(weights), abs=0.5 / 256 + 1e-9)
+    share = [1.0 if weights is None else weights.get(name, 0.0) for name in union.strategies]
+    fused = [sum(map(float.__mul__, row, share)) / (sum(share) or 1.0) for row in union.normed.tolist()]
+    assert FEATURES.fusion(rows, weights) == pytest.approx(fused, abs=0.5 / 256 + 1e-9)
+
+
+def test_fusion_by_hand():
+    lists = {"dense": [], "lexical_all": [Candidate("a", 9.0), Candidate("b", 5.0), Candidate("c", 1.0)], "popular": [Candidate("b", 0.4)]}
+    union = unite(lists)
+    rows = FEATURES.matrix(union, np.zeros((3, 2))) / 256.0
+    assert FEATURES.fusion(rows, None).tolist() == pytest.approx([1 / 3, 1.5 / 3, 0.0])  # dense failed: it was asked all the same
+    assert FEATURES.fusion(rows, {"lexical_all": 0.6, "popular": 0.2, "dense": 0.2}).tolist() == pytest.approx([0.6, 0.3 + 0.2, 0.0])
+    assert FEATURES.fusion(rows, {"dense": 1.0}).tolist() == [0.0, 0.0, 0.0]
+    assert FEATURES.fusion(rows, {"xmr": 1.0}).tolist() == [0.0, 0.0, 0.0]  # weights of nobody who was asked

@@ -6,7 +6,7 @@ from learners.credit import shared_credit
 from learners.examination import Examination
 from learners.ranking.rank_model import RankModel
 from ops.variants import ABLATIONS, FIXED, POLICIES, VARIANTS
-from ops.wiring import definition, models
+from ops.wiring import definition, models_of
 from streams.kernel.join import RULES
 
 STRATEGIES = ("lexical", "memory", "neighbours", "popular", "xmr")
@@ -23,7 +23,7 @@ def fitted(name):
     return [type(one) for one in VARIANTS[name].models(STRATEGIES)]
 
 
-WHOLE_MODELS = [type(one) for one in models(STRATEGIES)]
+WHOLE_MODELS = [type(one) for one in models_of(STRATEGIES)]
 CHANGES = {
     "learned": set(),
     "ask_all": {"definition"},
