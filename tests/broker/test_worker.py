@@ -3,7 +3,8 @@
 import pytest
 from compare import Expected
 from load import searches
-from scenarios import Scenario, kills, play
+from process_faults import kills
+from scenarios import Scenario, play
 
 from streams.kernel.join import RULES
 from streams.replaying.replay import placed

@@ -49,6 +49,10 @@ class Said:
             self.by_key[json.loads(value)["final_id"]].append(id_)
         return True
 
+    def lost(self, other: "Said") -> int:
+        """How many messages of `other` this has not."""
+        return sum(len(other.messages[topic].keys() - self.messages[topic].keys()) for topic in MESSAGES)
+
     def differences(self, other: "Said") -> list[str]:
         """Where this differs from what `other` says; empty when nothing does."""
         out = []

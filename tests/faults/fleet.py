@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -20,17 +20,25 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 APPLIED = re.compile(rb"applied (\d+): \[(\d+), (\d+)\] to \[(\d+), (\d+)\] in [\d.]+ s at ([\d.]+)")
 OWNED = re.compile(rb"partition (\d+) owned: epoch \d+, next \{'impressions': (\d+), 'actions': (\d+)\}")
-MOST_STARTS = 60  # of one run: workers that do nothing but end are not started for ever
+MOST_STARTS = 100  # of one run: workers that do nothing but end are not started for ever
 
 
 class Fleet:
-    """Workers of one group by slot. `static`: slots are known to the broker by name. `apart`: each slot has a disk of its own."""
+    """Workers of one group by slot. `static`: slots are known to the broker by name. `apart`: each slot has a disk of its own, and all
+    share a state store. `environment` is given to every worker, beside what this process has."""
 
-    def __init__(self, bootstrap: str, folder: Path, *, group: str, static: bool = True, apart: bool = False) -> None:
-        self._bootstrap, self._folder, self._group, self._static, self._apart = bootstrap, folder, group, static, apart
+    def __init__(
+        self, bootstrap: str, folder: Path, *, group: str, static: bool = True, apart: bool = False, checkpoint_every: float = 4.0,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.bootstrap, self.folder, self.group, self.environment = bootstrap, folder, group, dict(environment or {})
+        self._static, self._apart, self._checkpoint_every = static, apart, checkpoint_every
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: dict[str, Path] = {}
+        self._disks: dict[str, str] = {}
         self._starts = 0
+        self._expected: set[str] = set()
+        self.ended: list[tuple[str, int]] = []  # slots that ended by themselves when that was expected, and their codes
         self.unexpected: list[str] = []  # processes that ended though nobody ended them
         self.stops: list[float] = []  # seconds from SIGTERM to the end
 
@@ -40,28 +48,50 @@ class Fleet:
 
     def owns(self, slot: str) -> bool:
         """Has the slot's present process ever owned a partition?"""
-        return OWNED.search(self._logs[slot].read_bytes()) is not None
+        return OWNED.search(self.log(slot)) is not None
 
     def applies(self, slot: str) -> bool:
         """Has it applied anything?"""
-        return APPLIED.search(self._logs[slot].read_bytes()) is not None
+        return APPLIED.search(self.log(slot)) is not None
 
-    def start(self, slot: str, *, disk: str = "") -> None:
-        """`disk`: name of the folder, when it is not the slot's usual one."""
+    def start(self, slot: str, *, disk: str = "", environment: Mapping[str, str] | None = None) -> None:
+        """`disk`: name of the folder, when it is not the slot's last one. `environment`: for this process, not for those after it."""
         self._starts += 1
-        name = f"{self._group}-{slot}" if self._static else None
+        self._disks[slot] = disk = disk or self._disks.get(slot) or (f"disk-{slot}" if self._apart else "disk")
         config = {
-            "bootstrap": self._bootstrap, "group": self._group, "instance": name,
-            "folder": str(self._folder / (disk or (f"disk-{slot}" if self._apart else "disk"))),
-            "state_store": str(self._folder / "state") if self._apart else None, "checkpoint_every": 4.0,
+            "bootstrap": self.bootstrap, "group": self.group, "instance": f"{self.group}-{slot}" if self._static else None,
+            "folder": str(self.folder / disk), "state_store": str(self.folder / "state") if self._apart else None,
+            "checkpoint_every": self._checkpoint_every,
         }  # fmt: skip
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._logs[slot] = self._folder / f"worker-{slot}-{self._starts:02d}.log"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._logs[slot] = self.folder / f"worker-{slot}-{self._starts:02d}.log"
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         with self._logs[slot].open("wb") as log:
             self._running[slot] = subprocess.Popen(
                 [sys.executable, str(HERE / "worker.py"), json.dumps(config)], stdout=log, stderr=log, start_new_session=True,
-                env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": str(ROOT)},
+                env={**inherited, "PYTHONPATH": str(ROOT), **self.environment, **(environment or {})},
             )  # fmt: skip
+
+    def log(self, slot: str) -> bytes:
+        """What the slot's last process has written."""
+        return self._logs[slot].read_bytes()
+
+    def pid(self, slot: str) -> int:
+        return self._running[slot].pid
+
+    def expect_end(self, slot: str) -> None:
+        """Its present process will end by itself: then it is started again as any other, and noted in `ended`."""
+        self._expected.add(slot)
+
+    def wait_end(self, slot: str, seconds: float) -> int | None:
+        """Let the slot's process end by itself, and leave it so. The code it ended with; None when it still runs."""
+        try:
+            code = self._running[slot].wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        del self._running[slot]
+        self.ended.append((slot, code))
+        return code
 
     def kill(self, slot: str) -> None:
         process = self._running.pop(slot)
@@ -91,7 +121,11 @@ class Fleet:
         """What a service manager does: start again whatever ended."""
         for slot, process in list(self._running.items()):
             if (code := process.poll()) is not None:
-                self.unexpected.append(f"{slot} ended with {code}")
+                if slot in self._expected:
+                    self._expected.remove(slot)
+                    self.ended.append((slot, code))
+                else:
+                    self.unexpected.append(f"{slot} ended with {code}")
                 if self._starts < MOST_STARTS:
                     self.start(slot)
 
@@ -106,11 +140,11 @@ class Fleet:
 
     def logged(self, text: bytes) -> int:
         """How many lines of all logs hold `text`."""
-        return sum(path.read_bytes().count(text) for path in self._folder.glob("worker-*.log"))
+        return sum(path.read_bytes().count(text) for path in self.folder.glob("worker-*.log"))
 
     def kept(self) -> int:
         """Of how many partitions the state store has a checkpoint."""
-        return len({path.parent for path in self._folder.glob("state/partition-*/*.json")})
+        return len({path.parent for path in self.folder.glob("state/partition-*/*.json")})
 
     def left(self, partitions: int) -> tuple[dict[str, str], list[str]]:
         """After all have stopped: digest of the state, and the partitions of which something was never acknowledged by the broker.
@@ -119,7 +153,7 @@ class Fleet:
         """
         with ExitStack() as opened:
             newest: dict[int, PartitionStore] = {}
-            for path in sorted(self._folder.glob("disk*/partition-*.duckdb")):
+            for path in sorted(self.folder.glob("disk*/partition-*.duckdb")):
                 number = int(path.stem.rpartition("-")[2])
                 store = opened.enter_context(PartitionStore.open(path, number, partitions))
                 if number not in newest or _age(store) > _age(newest[number]):

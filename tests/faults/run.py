@@ -1,4 +1,4 @@
-"""`make faults`: a LOG streams into a real broker while its workers are killed, frozen and moved and the broker is stopped and killed.
+"""`make faults`: a LOG streams into a real broker while its workers, its broker, its disks and its messages are broken in every known way.
 
 Every time the same must come out as from the embedded run of the LOG: one digest, each id once, the same rows. Exit code 1 if not.
 """
@@ -13,9 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import broker_faults
+import data_faults
+import group_faults
+import process_faults
+import reader_faults
+import storage_faults
 from compare import Expected
-from load import searches, with_poison
-from scenarios import SCENARIOS, Scenario, play
+from load import searches
+from scenarios import Scenario, play
 from table import table
 
 from ops import broker
@@ -27,11 +33,17 @@ from streams.replaying.replay import Placed, placed
 PARTITIONS = 8
 SEARCHES = 4_000
 MOST = 2_500  # records a second: a long LOG gets more time
+KINDS = (process_faults, broker_faults, group_faults, data_faults, storage_faults, reader_faults)
+SCENARIOS: tuple[Scenario, ...] = tuple(one for kind in KINDS for one in kind.SCENARIOS)
+Prepared = tuple[list[Placed], Expected]
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that workers and broker are ended too
     given = _arguments()
+    if given.list:
+        print(*(f"{one.name}  {one.numbers}  {one.how}" for one in SCENARIOS), sep="\n")
+        return 0
     out: Path = given.out
     if out.exists() and not given.resume:
         broker.kill(out / "kafka")
@@ -40,17 +52,17 @@ def main() -> int:
     done = _results(out) if given.resume else {}
     wanted = [one for one in SCENARIOS if not given.only or one.name in given.only]
     lines = list(read_log(given.log)) if given.log else searches(given.searches)
-    loads: dict[bool, tuple[list[Placed], Expected]] = {}
+    loads: dict[object, Prepared] = {}
     bootstrap = broker.start(out / "kafka")
     try:
         for number, scenario in enumerate(wanted, start=1):
             if scenario.name in done:
                 continue
-            if scenario.poison not in loads:
-                loads[scenario.poison] = _prepared(with_poison(lines) if scenario.poison else lines)
+            if scenario.lines not in loads:
+                loads[scenario.lines] = _prepared(scenario.lines(lines) if scenario.lines else lines)
             print(f"[{number}/{len(wanted)}] {scenario.name}: {scenario.how} ...", flush=True)
             began = time.monotonic()
-            done[scenario.name] = result = _play(scenario, *loads[scenario.poison], bootstrap=bootstrap, out=out)
+            done[scenario.name] = result = _play(scenario, *loads[scenario.lines], bootstrap=bootstrap, out=out)
             print(f"    {'ok' if result['ok'] else 'WRONG'}, {time.monotonic() - began:.0f} s", *result["wrong"], sep="\n    ", flush=True)
     finally:
         broker.kill(out / "kafka")
@@ -66,10 +78,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=[one.name for one in SCENARIOS], help="this scenario; may be repeated")
     parser.add_argument("--out", type=Path, default=Path("var/faults"), help="folder for results, logs and states")
     parser.add_argument("--resume", action="store_true", help="go on: scenarios of the folder that went well are not run again")
+    parser.add_argument("--list", action="store_true", help="say which scenarios there are, and end")
     return parser.parse_args()
 
 
-def _prepared(lines: Sequence[Line]) -> tuple[list[Placed], Expected]:
+def _prepared(lines: Sequence[Line]) -> Prepared:
     return list(placed(lines, PARTITIONS, rules=RULES)), Expected.of(lines, PARTITIONS)
 
 

@@ -1,0 +1,5 @@
+"""Faults 19 to 26: what comes in."""
+
+from scenarios import Scenario
+
+SCENARIOS: tuple[Scenario, ...] = ()
