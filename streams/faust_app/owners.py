@@ -14,7 +14,8 @@ from streams.partition_store import PartitionStore
 from streams.state_store import Checkpoint, StateStore
 
 log = logging.getLogger(__name__)
-LOCK_TRIES, LOCK_WAIT = 300, 0.2  # a zombie holds its files until it wakes and sees that it was put out of the group
+# s: a zombie holds its files until it wakes and sees that it was put out of the group.
+PATIENCE, SILENCE, RETRY = 60.0, 3.0, 0.2
 Starts = Mapping[int, Mapping[Input, int]]  # by partition, the first offset of each input that the log still has
 
 
@@ -69,45 +70,73 @@ class Owners(Mapping[int, Owner]):
                 log.warning("partition %d has no new checkpoint (%s); is the state store writable?", owner.partition, error)
 
     async def _open(self, partition: int, starts: Starts) -> Owner:
-        path = self._config.folder / f"partition-{partition}.duckdb"
-        started = time.monotonic()
-        for tries in range(LOCK_TRIES):
+        """Waits while another owner has the file, or the disk takes nothing. A file that does not read is set aside (that is, renamed):
+        the newest checkpoint that does read takes its place, or the log alone."""
+        path, started, passed, told = self._config.folder / f"partition-{partition}.duckdb", time.monotonic(), set[str](), False
+        while True:
+            taken, existed = None, path.exists()
             try:
-                if self._state is not None:
-                    self._fetch(self._state, path, partition)
-                store = PartitionStore.open(path, partition, self._partitions)
-                break
-            except Unavailable:  # the old owner still holds the file: wait, never share
-                if tries == LOCK_TRIES - 1:
+                taken = self._fetch(path, partition, passed)
+                owner = self._owner(path, partition, starts[partition])
+            except CorruptFile as error:
+                if not existed and taken is None:  # an empty file that does not read: another one would not either
                     raise
-                await asyncio.sleep(LOCK_WAIT)
+                log.error("partition %d: %s", partition, error)
+                passed |= {taken} if taken else set()
+            except Unavailable as error:
+                waited = time.monotonic() - started
+                if waited > PATIENCE:
+                    raise
+                if waited > SILENCE and not told:
+                    told = True
+                    log.warning("partition %d waits %.0f s at most: %s", partition, PATIENCE, error)
+                await asyncio.sleep(RETRY)
+            else:
+                took = time.monotonic() - started
+                log.info("partition %d owned: epoch %d, next %s, %.1f s", partition, owner.store.epoch, owner.next, took)
+                return owner
+
+    def _owner(self, path: Path, partition: int, starts: Mapping[Input, int]) -> Owner:
+        store = PartitionStore.open(path, partition, self._partitions)
         try:
             store.check_topics(self._topic_ids)
             if store.seq or not self._config.from_log_start:
-                _check_reach(store, starts[partition])
+                _check_reach(store, starts)
             above = self._state.highest_epoch(partition) if self._state else 0
-            owner = Owner(store, self._config.rules, now=_now(), above=above)
+            return Owner(store, self._config.rules, now=_now(), above=above)
         except BaseException:
             store.close()
             raise
-        log.info("partition %d owned: epoch %d, next %s, %.1f s", partition, store.epoch, owner.next, time.monotonic() - started)
-        return owner
 
-    def _fetch(self, state: StateStore, path: Path, partition: int) -> None:
-        """Take the newest sound checkpoint that is ahead of the local file. Any valid one is right for its offsets."""
-        checkpoints, local = state.best(partition, self._topic_ids), -1
-        if checkpoints and path.exists():
-            with PartitionStore.open(path, partition, self._partitions) as store:
-                local = sum(store.next_offsets().values())
-        for one in checkpoints:
-            if sum(one.next.values()) <= local:
-                return
-            try:
-                state.fetch(one, path)
-            except CorruptFile as error:
-                log.warning("partition %d: %s", partition, error)
-            else:
-                return log.info("partition %d: took checkpoint %s", partition, one.name)
+    def _fetch(self, path: Path, partition: int, passed: set[str]) -> str | None:
+        """Take the newest sound checkpoint that is ahead of the local file and not among `passed`; its name. Any valid one is right for
+        its offsets."""
+        if self._state is None:
+            return None
+        try:
+            checkpoints, local = self._state.best(partition, self._topic_ids), -1
+            if checkpoints and path.exists():
+                with PartitionStore.open(path, partition, self._partitions) as store:
+                    local = sum(store.next_offsets().values())
+            for one in checkpoints:
+                if sum(one.next.values()) <= local:
+                    break
+                if one.name not in passed and self._copied(self._state, one, path):
+                    return one.name
+        except OSError as error:
+            raise Unavailable(
+                f"no checkpoint can be copied to {path} ({error}); make room on that disk, or see that the state store can be read"
+            ) from error
+        return None
+
+    def _copied(self, state: StateStore, checkpoint: Checkpoint, path: Path) -> bool:
+        try:
+            state.fetch(checkpoint, path)
+        except CorruptFile as error:
+            log.warning("partition %d: %s", checkpoint.partition, error)
+            return False
+        log.info("partition %d: took checkpoint %s", checkpoint.partition, checkpoint.name)
+        return True
 
 
 def _check_reach(store: PartitionStore, starts: Mapping[Input, int]) -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.errors import CorruptFile, StaleLog
+from schemas.errors import StaleLog, Unavailable
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owners import Owners
 from streams.kernel.share import digest_state
+from streams.partition_store import PartitionStore
 from streams.state_store import StateStore
 from tests.streams.searchbox import RULES, act, page, record
 
@@ -110,10 +111,36 @@ def test_topics_that_were_made_anew_are_refused(config):
     run(config, act("1"))
 
 
-def test_a_damaged_local_file_is_set_aside_and_the_next_start_takes_the_checkpoint(config):
+def test_a_damaged_local_file_is_set_aside_and_the_checkpoint_taken_at_once(config):
     state = run(config, page(), checkpoint=True)
     path = config.folder / "partition-0.duckdb"
     path.write_bytes(b"no database" + path.read_bytes()[11:])
-    with pytest.raises(CorruptFile, match="set aside"):
-        run(config)
     assert run(config) == state
+    assert (config.folder / "partition-0.duckdb.corrupt-1").exists()
+
+
+def test_without_a_checkpoint_a_damaged_local_file_gives_way_to_the_log(config):
+    config = replace(config, state_store=None)
+    state = run(config, page())
+    (config.folder / "partition-0.duckdb").write_bytes(b"no database" * 2_000)
+    assert run(config)[0] == {"impressions": 0, "actions": 0}
+    assert run(config, page()) == state
+
+
+def test_a_checkpoint_that_was_damaged_before_it_was_copied_is_passed_over(config, tmp_path):
+    """Its bytes are what its manifest says, and yet they do not read."""
+    older = run(config, page(), checkpoint=True)
+    state, rotten = StateStore.at(config.state_store), tmp_path / "rotten.duckdb"
+    rotten.write_bytes(b"no database" * 2_000)
+    (best,) = state.best(0, IDS)
+    state.write(rotten, replace(best, next={"impressions": 9, "actions": 9}))
+    assert run(replace(config, folder=tmp_path / "other")) == older
+
+
+def test_a_file_that_cannot_be_had_is_waited_for_with_a_word_then_given_up(config, monkeypatch, caplog):
+    monkeypatch.setattr("streams.faust_app.owners.PATIENCE", 0.5)
+    monkeypatch.setattr("streams.faust_app.owners.SILENCE", 0.1)
+    run(config, page())
+    with PartitionStore.open(config.folder / "partition-0.duckdb", 0, 1), pytest.raises(Unavailable, match="one owner at a time"):
+        run(config)
+    assert "partition 0 waits" in caplog.text
