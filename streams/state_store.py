@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -68,12 +69,17 @@ class StateStore:
         if about.name in self._names(about.partition):
             return about.name
         self._files.create_dir(folder, recursive=True)
-        hasher, size = sha256(), 0
-        with path.open("rb") as source, self._files.open_output_stream(f"{folder}/{about.name}.duckdb") as target:
-            while chunk := source.read(CHUNK):
-                hasher.update(chunk)
-                size += len(chunk)
-                target.write(chunk)
+        hasher, size, copy = sha256(), 0, f"{folder}/{about.name}.duckdb"
+        try:
+            with path.open("rb") as source, self._files.open_output_stream(copy) as target:
+                while chunk := source.read(CHUNK):
+                    hasher.update(chunk)
+                    size += len(chunk)
+                    target.write(chunk)
+        except OSError:
+            with suppress(OSError):  # half a copy must not take the room that the next one needs
+                self._delete(copy)
+            raise
         manifest = {**_plain(about), "size": size, "sha256": hasher.hexdigest()}
         with self._files.open_output_stream(f"{folder}/{about.name}.json") as target:
             target.write(json.dumps(manifest, sort_keys=True).encode())
@@ -97,12 +103,16 @@ class StateStore:
         stored = f"{self._folder(checkpoint.partition)}/{checkpoint.name}.duckdb"
         if self._files.get_file_info(stored).type == fs.FileType.NotFound:
             raise CorruptFile(f"checkpoint {checkpoint.name} has lost its file; delete its manifest, an older one is taken until then")
-        with self._files.open_input_stream(stored) as source, part.open("wb") as target:
-            while chunk := source.read(CHUNK):
-                hasher.update(chunk)
-                target.write(chunk)
-            target.flush()
-            os.fsync(target.fileno())
+        try:
+            with self._files.open_input_stream(stored) as source, part.open("wb") as target:
+                while chunk := source.read(CHUNK):
+                    hasher.update(chunk)
+                    target.write(chunk)
+                target.flush()
+                os.fsync(target.fileno())
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
         if hasher.hexdigest() != checkpoint.sha256:
             part.unlink()
             raise CorruptFile(
@@ -132,8 +142,9 @@ class StateStore:
         try:
             with self._files.open_input_stream(f"{self._folder(partition)}/{name}.json") as source:
                 plain = json.loads(source.read())
-            return Checkpoint(**plain) if plain["partition"] == partition else None
-        except (OSError, ValueError, TypeError, KeyError):
+            found = Checkpoint(**plain)
+            return found if found.partition == partition and found.name == name else None  # else a damaged one
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def _folder(self, partition: int) -> str:
