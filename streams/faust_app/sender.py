@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from itertools import chain
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.codec import lz4_encode
 from aiokafka.errors import KafkaError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.faust_app.owner import Owner
@@ -16,6 +20,8 @@ from streams.kernel.changes import Outgoing
 log = logging.getLogger(__name__)
 BATCH_BYTES = 512 * 1024
 RETRY = 0.5  # seconds between tries while the broker does not take what we send
+LZ4_LEVEL = 1  # aiokafka's is 9 and cannot be set: seven times the time for a fifth fewer bytes, the largest single cost of a worker
+vars(sys.modules[DefaultRecordBatchBuilder.__module__])["lz4_encode"] = partial(lz4_encode, level=LZ4_LEVEL)
 
 
 class Sender:
