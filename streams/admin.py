@@ -12,7 +12,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, Unavailable
 from schemas.topics import INPUTS, TOPICS, Time, Topic, settings
-from streams.clients import Security, connect
+from streams.clients import Security, connect, unavailable
 
 # A log must outlive the ids that make a fact count once (24 h) and a day in which nobody looks at a stopped worker.
 MIN_RETENTION_MS = 2 * 86_400_000
@@ -162,7 +162,7 @@ def _connected(bootstrap: str, security: Security | None) -> Iterator[Any]:
         finally:
             admin.close()
     except KafkaError as error:
-        raise Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running, is the address right?") from error
+        raise unavailable(bootstrap, error, security=security) from None
 
 
 def _describe(admin: Any, names: Iterable[str] | None = None) -> list[TopicState]:

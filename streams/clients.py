@@ -1,16 +1,25 @@
-"""kafka-python clients that leave nothing open: threads and sockets of a client that found no broker, or that cannot finish, are closed."""
+"""kafka-python clients that leave nothing open, and that say what is wrong: threads and sockets of a client that found no broker, or that
+cannot finish, are closed, and Kafka's errors come out with what to do about them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from kafka import KafkaProducer
+from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 from kafka.net.compat import KafkaNetClient
 
-Security = Mapping[str, Any]  # security_protocol, ssl_* and sasl_* settings, passed to kafka-python as they are
+from schemas.errors import ForageError, NotFound, Unavailable
+from streams.diagnosis import trouble
+from streams.security import Security, guarded
+
+__all__ = ["DisposableProducer", "Security", "connect", "partitions_of", "told", "unavailable"]
 
 
 def connect(client: Callable[..., Any], bootstrap: str, *, security: Security | None = None, **settings: Any) -> Any:
-    """`client(**settings)`. kafka-python's constructors leave their sockets (consumers: a running thread) behind when no broker answers."""
+    """`client(**settings)`. kafka-python's constructors leave their sockets (consumers: a running thread) behind when no broker answers.
+
+    Raises Unavailable with the reason, and InvalidSetting when certificates do not load.
+    """
     networks: list[Any] = []
 
     def network(**config: Any) -> Any:
@@ -19,11 +28,45 @@ def connect(client: Callable[..., Any], bootstrap: str, *, security: Security | 
 
     try:
         # After an outage kafka-python would sleep up to 30 s before it connects again.
-        return client(bootstrap_servers=bootstrap, kafka_client=network, reconnect_backoff_max_ms=500, **settings, **(security or {}))
-    except BaseException:
+        return client(bootstrap_servers=bootstrap, kafka_client=network, reconnect_backoff_max_ms=500, **settings, **guarded(security))
+    except BaseException as error:
         for one in networks:
             one.close()
+        if isinstance(error, KafkaError):
+            raise unavailable(bootstrap, error, security=security, connected=False) from None
         raise
+
+
+def unavailable(bootstrap: str, error: KafkaError, *, security: Security | None = None, connected: bool = True) -> Unavailable:
+    """An error of Kafka as one of ours: what the broker at `bootstrap` refused, why, and what to do."""
+    if isinstance(error, SaslAuthenticationFailedError):
+        user = (security or {}).get("sasl_plain_username", "")
+        return Unavailable(
+            f"broker {bootstrap} does not let user {user!r} in: name or password is wrong, or not known for this SASL mechanism; correct "
+            "sasl_plain_username and sasl_plain_password (FORAGE_SASL_USERNAME, FORAGE_SASL_PASSWORD)"
+        )
+    if isinstance(error, AuthorizationError):
+        return Unavailable(
+            f"broker {bootstrap} does not allow this user that ({error!s:.200}); `forage topics acls` prints what each role needs"
+        )
+    why = "" if connected else trouble(bootstrap, security)
+    return Unavailable(f"broker {bootstrap}: {why or f'{error!r:.300}; is it running, is the address right?'}")
+
+
+def told(error: Exception, bootstrap: str, *, security: Security | None = None) -> str:
+    """Any error in one line, with what to do where that is known."""
+    ours = unavailable(bootstrap, error, security=security) if isinstance(error, KafkaError) else error
+    return str(ours) if isinstance(ours, ForageError) else repr(ours)
+
+
+def partitions_of(consumer: Any, topic: str, *, bootstrap: str) -> list[int]:
+    """The partition numbers of a topic. Raises NotFound: a broker tells who may not see a topic that there is none."""
+    if found := consumer.partitions_for_topic(topic):
+        return sorted(found)
+    raise NotFound(
+        f"topic {topic} does not exist at {bootstrap}, or this user may not see it; make it with `forage topics create`, or look at "
+        "`forage topics acls`"
+    )
 
 
 class DisposableProducer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no types

@@ -15,7 +15,9 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.faust_app.owner import Owner
+from streams.faust_app.security import aiokafka_settings
 from streams.kernel.changes import Outgoing
+from streams.security import Security
 
 log = logging.getLogger(__name__)
 BATCH_BYTES = 512 * 1024
@@ -28,12 +30,13 @@ class Sender:
     """`send` sends what an owner has ready. A round that the broker did not take whole is kept and sent again first: readers drop repeats
     by id and by (epoch, seq)."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, *, security: Security | None = None) -> None:
         # Not idempotent: a broker's refusal of one batch must not silence the client for good. Order within a partition is kept, since
         # the client has one batch of a partition in flight. lz4: gzip's default level would cost more than everything else together.
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap, acks="all", enable_idempotence=False, compression_type="lz4", linger_ms=0,
             max_batch_size=BATCH_BYTES, max_request_size=1_048_576, request_timeout_ms=10_000, retry_backoff_ms=200,
+            **aiokafka_settings(security or {}),
         )  # fmt: skip
         self._kept: dict[Owner, tuple[list[Outgoing], bytes]] = {}
 

@@ -15,7 +15,7 @@ import faust
 from faust.types import TP
 
 from schemas.codec import encode
-from schemas.errors import InvalidSetting, Unavailable
+from schemas.errors import Unavailable
 from schemas.events import Tick
 from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.admin import inputs_of, topic_ids
@@ -24,6 +24,7 @@ from streams.faust_app.consumer import install
 from streams.faust_app.owner import Owner
 from streams.faust_app.owners import Owners
 from streams.faust_app.report import EVERY, Report, behind
+from streams.faust_app.security import faust_credentials
 from streams.faust_app.sender import Sender
 from streams.kernel.changes import INPUT_OF, Record
 
@@ -47,7 +48,7 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
         consumer_auto_offset_reset="earliest", stream_wait_empty=False,  # nothing depends on a last commit
         broker_session_timeout=SESSION, broker_heartbeat_interval=1, broker_commit_interval=1, broker_request_timeout=10,
         stream_buffer_maxsize=TAKE, consumer_max_fetch_size=FETCH_BYTES, table_standby_replicas=0, consumer_metadata_max_age_ms=10_000,
-        consumer_group_instance_id=config.instance,
+        consumer_group_instance_id=config.instance, broker_credentials=faust_credentials(config.security),
     )  # fmt: skip
     app.owners = owners
     wake = asyncio.Event()
@@ -77,7 +78,7 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
     app.on_partitions_revoked.connect(close_revoked)
 
     async def send() -> None:
-        async with Sender(config.bootstrap) as sender:
+        async with Sender(config.bootstrap, security=config.security) as sender:
             ticked = time.monotonic()
             while not app.should_stop:
                 wake.clear()
@@ -125,11 +126,9 @@ def _apply(owner: Owner, events: list[Any]) -> None:
 
 def run(config: WorkerConfig) -> int:
     """Work until SIGTERM or SIGINT. Raises ForageError when this worker may not start; one that may not go on ends with its error."""
-    if config.security:
-        raise InvalidSetting("the stream worker speaks plain Kafka only so far; leave security settings out, use a loopback listener")
     gc.set_threshold(*GC)
-    partitions, clock = inputs_of(config.bootstrap)
-    ids = topic_ids(config.bootstrap, INPUTS)
+    partitions, clock = inputs_of(config.bootstrap, security=config.security)
+    ids = topic_ids(config.bootstrap, INPUTS, security=config.security)
     slot = hold_slot(config.folder, config.instance)
     owners = Owners(config, partitions=partitions, topic_ids=ids)
     try:

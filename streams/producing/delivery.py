@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from kafka.errors import BrokerResponseError, RetriableError
+from kafka.errors import AuthorizationError, BrokerResponseError, RetriableError, SaslAuthenticationFailedError
 
 from streams.clients import DisposableProducer, Security, connect
 from streams.partitioning import partition
@@ -18,7 +18,8 @@ from streams.producing.outgoing import Envelope
 
 _DELIVERY_MS = 10_000
 SILENT_AFTER = 2 * _DELIVERY_MS / 1000  # seconds; every send ends after delivery_timeout_ms, so one that did not hangs
-_FOREVER = (BrokerResponseError, ValueError, TypeError)  # of these, what is not retriable: too large, not allowed, invalid
+_FOREVER = (BrokerResponseError, ValueError, TypeError)  # of these, what is not retriable: too large, invalid
+_NOT_ITS_FAULT = (RetriableError, AuthorizationError, SaslAuthenticationFailedError)  # rights and passwords can be mended
 
 
 class Attempt:
@@ -50,7 +51,7 @@ class Attempt:
 
 def is_final(error: Exception) -> bool:
     """Whether sending the same event again would fail again."""
-    return isinstance(error, _FOREVER) and not isinstance(error, RetriableError)
+    return isinstance(error, _FOREVER) and not isinstance(error, _NOT_ITS_FAULT)
 
 
 class Delivery:
@@ -61,7 +62,7 @@ class Delivery:
         self._client: Any = None
 
     def hand_over(self, events: Mapping[int, Envelope]) -> Attempt:
-        """Give events to the client. Raises KafkaError when there is no broker to talk to."""
+        """Give events to the client. Raises KafkaError or Unavailable when there is no broker to talk to."""
         if self._client is None:
             self._client = self._connect()
         attempt = Attempt(len(events))

@@ -21,7 +21,7 @@ from learners.registry import Registry
 from schemas.errors import ForageError, NotFound
 from schemas.snapshots import Content
 from schemas.topics import CONTROL
-from streams.clients import Security, connect
+from streams.clients import Security, connect, partitions_of, told
 from streams.publishing.turn import Turn
 from streams.reading.follower import Incoming
 
@@ -56,9 +56,9 @@ def run(
             _attend(bootstrap, f"{group}.publisher", security=security, begin=begin, stop=stop)
             said = ""
         except (KafkaError, ForageError) as error:
-            if repr(error) != said:
-                log.warning("the publisher starts its turn again: %s", error if isinstance(error, ForageError) else repr(error))
-            said = repr(error)
+            if (text := told(error, bootstrap, security=security)) != said:
+                log.warning("the publisher starts its turn again: %s", text)
+            said = text
             time.sleep(RETRY)
 
 
@@ -79,8 +79,7 @@ def _attend(bootstrap: str, group: str, *, security: Security | None, begin: Cal
     )  # fmt: skip
     turn: Turn | None = None
     try:
-        if not consumer.partitions_for_topic(CONTROL.name):
-            raise NotFound(f"topic {CONTROL.name} is missing; run `forage topics create`")
+        partitions_of(consumer, CONTROL.name, bootstrap=bootstrap)
         consumer.subscribe([CONTROL.name])
         while not stop():
             records = [record for some in consumer.poll(timeout_ms=EVERY).values() for record in some]

@@ -11,7 +11,7 @@ from schemas.errors import InvalidMessage, NotFound, Unavailable
 from schemas.snapshots import CURRENT, HISTORY, PART, Command, Content, Manifest, Part, join_parts
 from schemas.topics import CONTROL, POLICY
 from streams.admin import describe_topics
-from streams.clients import DisposableProducer, Security, connect
+from streams.clients import DisposableProducer, Security, connect, told
 from streams.reading.follower import Follower, Incoming
 from streams.reading.policy_view import order
 
@@ -88,5 +88,5 @@ def place_order(bootstrap: str, command: Command, *, security: Security | None =
             producer.close(timeout=0.2)
     except KafkaError as error:
         raise Unavailable(
-            f"the order was not placed: {error!r:.200}; is the broker {bootstrap} running? `forage topics check` looks at its topics"
+            f"the order was not placed: {told(error, bootstrap, security=security)}; `forage topics check` looks at its topics"
         ) from None

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 
-from schemas.errors import NotFound
-from streams.clients import Security, connect
+from streams.clients import Security, connect, partitions_of, told
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +85,10 @@ class Follower:
             try:
                 self._follow()
             except Exception as error:
+                text = told(error, self._bootstrap, security=self._security)
                 if not self._last_error:
-                    log.warning("topic %s cannot be read now, what was read stays in use: %r", self._topic, error)
-                self._last_error = repr(error)
+                    log.warning("topic %s cannot be read now, what was read stays in use: %s", self._topic, text)
+                self._last_error = text
                 self._stop.wait(RETRY_AFTER)
 
     def _follow(self) -> None:
@@ -104,10 +104,8 @@ class Follower:
             max_poll_records=2_000,
         )
         try:
-            partitions = consumer.partitions_for_topic(self._topic)
-            if not partitions:
-                raise NotFound(f"topic {self._topic} is missing; run `forage topics create`")
-            self._read(consumer, [TopicPartition(self._topic, number) for number in sorted(partitions)])
+            partitions = partitions_of(consumer, self._topic, bootstrap=self._bootstrap)
+            self._read(consumer, [TopicPartition(self._topic, number) for number in partitions])
         finally:
             consumer.close()
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from schemas.errors import NotFound, Unavailable
+from schemas.errors import NotFound
 from schemas.topics import TOPICS
-from streams.clients import Security, connect
+from streams.clients import Security, connect, partitions_of, unavailable
 
 WIDTH = 160  # columns of a line, so that one record stays one line on a wide terminal
 
@@ -38,10 +38,7 @@ def follow(bootstrap: str, topic: str, *, from_start: bool, security: Security |
             allow_auto_create_topics=False,
         )  # fmt: skip
         with closing(consumer):
-            partitions = consumer.partitions_for_topic(topic)
-            if not partitions:
-                raise NotFound(f"topic {topic} does not exist at {bootstrap}; make it with `forage topics create`")
-            parts = [TopicPartition(topic, number) for number in sorted(partitions)]
+            parts = [TopicPartition(topic, number) for number in partitions_of(consumer, topic, bootstrap=bootstrap)]
             consumer.assign(parts)
             (consumer.seek_to_beginning if from_start else consumer.seek_to_end)(*parts)
             for part in parts:
@@ -51,7 +48,7 @@ def follow(bootstrap: str, topic: str, *, from_start: bool, security: Security |
                     for one in records:
                         yield Seen(topic, one.partition, one.offset, one.timestamp, one.key, one.value, list(one.headers))
     except KafkaError as error:
-        raise Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running, is the address right?") from error
+        raise unavailable(bootstrap, error, security=security) from None
 
 
 def plain(seen: Seen) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from schemas.errors import InvalidMessage, InvalidSetting, Unavailable
 from schemas.events import Tick
 from schemas.topics import IMPRESSIONS
 from streams.admin import inputs_of
-from streams.clients import DisposableProducer, Security, connect
+from streams.clients import DisposableProducer, Security, connect, told
 from streams.kernel.changes import INPUT_OF, TOPIC_OF
 from streams.kernel.join import RULES, Rules
 from streams.producing.outgoing import outgoing
@@ -58,7 +58,7 @@ def send_log(
         _refuse_steps_back(bootstrap, partitions, first.time, security)
         return _send(bootstrap, placed(_ordered(chain([first], rest)), partitions, rules=rules), security=security, progress=progress)
     except KafkaError as error:
-        raise Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running? Make the input topics anew, then send again") from None
+        raise Unavailable(f"{told(error, bootstrap, security=security)}; make the input topics anew, then send again") from None
 
 
 def _ordered(lines: Iterable[Line]) -> Iterator[Line]:
