@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.clients import Security
+from streams.clients import Security, told
 from streams.producing.delivery import SILENT_AFTER, Delivery, is_final
 from streams.producing.outgoing import Envelope
 from streams.producing.spill import Spill
@@ -48,6 +48,7 @@ class Dispatcher:
     def __init__(self, bootstrap: str, *, spill: Path, capacity: int, security: Security | None):
         self._spill = Spill(spill)
         self._rejected = spill / "events.rejected"
+        self._bootstrap, self._security = bootstrap, security
         self._delivery = Delivery(bootstrap, security)
         self._capacity = capacity
         self._queue: deque[Envelope] = deque()  # older than everything on disk
@@ -116,26 +117,41 @@ class Dispatcher:
         return False
 
     def _run(self) -> None:
-        """The sender: one window after the other, from memory first, then from disk."""
-        try:
-            while (taken := self._take()) is not None:
+        """The sender: one window after the other, from memory first, then from disk. Nothing ends it but `close`."""
+        while not self._given_up:
+            try:
+                if (taken := self._take()) is None:
+                    break
                 self._send(*taken)
-            if self._queue:
-                self._to_disk([])
-        except Exception as error:
-            log.exception("the producer has stopped; close it and make another one")
-            self._last_error, self._closing = f"the producer has stopped: {error!r}", True
-        finally:
-            self._delivery.discard()
-            self._spill.close()
+            except Exception as error:  # a folder that cannot be read or tidied now, a client that broke: what waits is kept
+                self._stumbled(error)
+        for step in (self._keep_the_rest, self._delivery.discard, self._spill.close):
+            try:
+                step()
+            except Exception as error:
+                log.error("the producer ends with trouble: %r", error)
+                self._last_error = repr(error)
+
+    def _stumbled(self, error: Exception) -> None:
+        if self._last_error != repr(error):
+            log.exception("sending goes on after trouble with %s or the client", self._rejected.parent)
+        with self._changed:
+            self._last_error = repr(error)
+            self._changed.wait_for(lambda: self._given_up, RETRY_AFTER)
+
+    def _keep_the_rest(self) -> None:
+        if self._queue:
+            self._to_disk([])
+        if self._queue:
+            log.error("%d events end with this process: %s does not take them; make room there", len(self._queue), self._rejected.parent)
 
     def _take(self) -> tuple[list[Envelope], bool] | None:
         """The next events and whether they stand on disk; None at the end."""
         with self._changed:
             while True:
                 if self._on_disk and not self._queue and not len(self._spill):
+                    self._on_disk = False  # first: events of which nothing waits on disk need none
                     self._spill.clear()
-                    self._on_disk = False
                 if self._given_up or (self._closing and not self._queue and not self._on_disk):
                     return None
                 if self._queue:
@@ -143,17 +159,26 @@ class Dispatcher:
                 if self._on_disk:
                     break
                 self._changed.wait()
-        return self._spill.peek(WINDOW), True
+        window = self._spill.peek(WINDOW)
+        if not window:
+            raise OSError(f"{len(self._spill)} events on disk are not there any more: somebody else changed {self._rejected.parent}")
+        return window, True
 
     def _send(self, window: Sequence[Envelope], from_disk: bool) -> None:
         left = dict(enumerate(window))
-        while left:
-            for index, error in self._attempt(left, SILENT_AFTER if from_disk else AWAY_AFTER).items():
-                self._settle(left.pop(index), error)
+        try:
+            while left:
+                for index, error in self._attempt(left, SILENT_AFTER if from_disk else AWAY_AFTER).items():
+                    self._settle(left.pop(index), error)
+                with self._changed:
+                    self._changed.notify_all()
+                if left and (self._given_up or not from_disk):
+                    break
+        except BaseException:
             with self._changed:
-                self._changed.notify_all()
-            if left and (self._given_up or not from_disk):
-                break
+                if not from_disk:
+                    self._queue.extendleft(reversed(left.values()))
+            raise
         if from_disk:
             self._spill.advance(min(left, default=len(window)))
         elif left:
@@ -179,9 +204,10 @@ class Dispatcher:
 
     def _broker_is_away(self, error: Exception) -> dict[int, Exception | None]:
         self._delivery.discard()
+        text = told(error, self._bootstrap, security=self._security)
         if not self._away and not self._given_up:
-            log.warning("the broker takes no events now, they wait on disk: %r", error)
-        self._away, self._last_error = True, repr(error)
+            log.warning("the broker takes no events now, they wait on disk: %s", text)
+        self._away, self._last_error = True, text
         with self._changed:
             self._changed.wait_for(lambda: self._given_up, RETRY_AFTER)
         return {}

@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -25,13 +26,17 @@ _FIRST = 10**9  # room for lower numbers
 class Spill:
     """First in, first out. One thread at a time may `append`; meanwhile one other may `prepend`, `peek` and `advance`.
 
-    Raises Unavailable when another process uses the folder; `append` and `prepend` raise OSError when the disk takes no more.
+    Raises Unavailable when another process uses the folder or it cannot be written; `append` and `prepend` raise OSError when the disk
+    takes no more.
     """
 
     def __init__(self, folder: Path, *, limit: int = LIMIT_BYTES):
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._limit = folder, limit
-        self._lock = (folder / "lock").open("w")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (folder / "lock").open("w")
+        except OSError as error:
+            raise Unavailable(f"spill folder {folder} cannot be used ({error.strerror}); give a folder that can be written") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -84,8 +89,13 @@ class Spill:
             raise OSError(f"spill folder {self._folder} has no room for {len(data)} bytes more; bring the broker back")
         number = self._reading - 1
         unfinished = self._path(number).with_suffix(".tmp")
-        unfinished.write_bytes(data)
-        unfinished.rename(self._path(number))
+        try:
+            unfinished.write_bytes(data)
+            unfinished.rename(self._path(number))
+        except OSError:
+            with suppress(OSError):  # what was written of it must not keep the disk full
+                unfinished.unlink(missing_ok=True)
+            raise
         if self._reader is not None:
             self._reader.close()
         self._reader, self._reading = None, number
@@ -106,7 +116,7 @@ class Spill:
         self._taken += count
         needed = self._ahead[0][0] if self._ahead else self._reading
         self._delete(range(self._oldest, needed))
-        self._oldest = needed
+        self._oldest = needed  # not before: what could not be deleted is tried again
 
     def clear(self) -> None:
         """Start afresh, once everything was taken and nobody appends."""
@@ -115,7 +125,9 @@ class Spill:
             if one is not None:
                 one.close()
         self._writer = self._reader = None
-        self._delete(range(self._oldest, self._writing + 1))
+        used, self._writing = range(self._oldest, self._writing + 1), self._writing + 1
+        self._reading = self._writing  # so that what cannot be deleted is not read again
+        self._delete(used)
         self._reading = self._writing = self._oldest = _FIRST
 
     def close(self) -> None:
@@ -133,8 +145,9 @@ class Spill:
     def _delete(self, numbers: Iterable[int]) -> None:
         for path in map(self._path, numbers):
             if path.exists():
-                self._deleted_bytes += path.stat().st_size
+                size = path.stat().st_size
                 path.unlink()
+                self._deleted_bytes += size
 
     def _next_line(self) -> bytes:
         """The next line, b"" when there is none yet. A cut line counts only where no one can still be writing it."""

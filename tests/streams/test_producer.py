@@ -1,6 +1,7 @@
 """EventProducer without a broker: it takes events at once, keeps them, and hands them to the next process."""
 
 import json
+import shutil
 import time
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_full_memory_queue_goes_on_disk_and_no_call_waits(tmp_path):
     assert slowest < 0.25  # a call that waited for the broker would take 1 s or more
     producer.close(0.0)
     assert [json.loads(event.value)["ts"] for event in on_disk(tmp_path)] == list(range(1_000, 3_000))
-    assert "Unable to bootstrap" in producer.counters().last_error
+    assert "nobody answers" in producer.counters().last_error
 
 
 def test_bad_events_are_refused_with_the_field_and_count_nothing(tmp_path):
@@ -100,3 +101,17 @@ def test_a_folder_serves_one_producer(tmp_path):
     with pytest.raises(Unavailable, match="give each process its own"):
         EventProducer(NOWHERE, spill=tmp_path)
     producer.close(0.0)
+
+
+def test_a_folder_that_vanishes_ends_nothing_and_is_said(tmp_path):
+    folder = tmp_path / "spill"
+    producer = EventProducer(NOWHERE, spill=folder, capacity=0)
+    assert producer.action(action(0))  # on disk: memory has no room
+    shutil.rmtree(folder)
+    folder.mkdir()
+    end = time.monotonic() + 10
+    while not producer.counters().last_error:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert producer.action(action(1))
+    assert not producer.close(0.1)

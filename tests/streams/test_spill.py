@@ -1,6 +1,8 @@
 """The queue on disk against a plain list, and what a crash may leave behind."""
 
+import resource
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,17 @@ from schemas.errors import Unavailable
 from streams.producing import spill as spill_module
 from streams.producing.outgoing import Envelope, from_line, to_line
 from streams.producing.spill import Spill
+
+
+@contextmanager
+def largest_file(size):
+    """No file of this process grows beyond `size` bytes: how a full disk looks to it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def event(number, size=0):
@@ -143,3 +156,40 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
         Spill(tmp_path)
     spill.close()
     Spill(tmp_path).close()
+
+
+def test_a_full_disk_keeps_what_it_took_whole_and_takes_more_once_there_is_room(tmp_path):
+    spill = Spill(tmp_path)
+    spill.append(event(1))
+    with largest_file(20_000):
+        spill.append(event(2, size=15_000))
+        with pytest.raises(OSError, match="no room"):
+            spill.append(event(3, size=15_000))
+        with pytest.raises(OSError, match="too large"):
+            spill.prepend([event(4, size=15_000), event(5, size=15_000)])
+    assert [path.suffix for path in tmp_path.glob("1*")] == [".spill"]  # nothing half written keeps the disk full
+    spill.append(event(6))
+    spill.prepend([event(0)])
+    assert spill.peek(9) == [event(0), event(1), event(2, size=15_000), event(6)]
+    spill.close()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_with_the_remedy(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match=r"cannot be used .*give a folder that can be written"):
+        Spill(tmp_path / "file" / "spill")
+
+
+def test_what_could_not_be_deleted_is_not_sent_twice_by_this_process(tmp_path):
+    spill = Spill(tmp_path)
+    spill.append(event(1))
+    assert spill.peek(1) == [event(1)]
+    spill.advance(1)
+    (segment,) = tmp_path.glob("*.spill")
+    segment.unlink()
+    segment.mkdir()  # now it does not unlink
+    with pytest.raises(OSError):  # noqa: PT011  # its words are the system's
+        spill.clear()
+    spill.append(event(2))
+    assert spill.peek(9) == [event(2)]
+    spill.close()
