@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops.commands import data, demo, doctor, evaluate, events, snapshots, topics, worker
+from ops.commands import data, demo, doctor, evaluate, events, quarantine, snapshots, topics, worker
 from ops.doctor import ROLES
 from schemas.errors import ForageError
 
@@ -55,6 +55,7 @@ app.command("worker")(worker.worker)
 app.add_typer(events.app, name="events")
 app.add_typer(data.app, name="data")
 app.add_typer(topics.app, name="topics")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(snapshots.app, name="snapshots")
 app.command("doctor")(doctor.doctor)

@@ -1,0 +1,118 @@
+"""The messages that did not count, as `search.quarantine` holds them: all of them, newest of a reason, one by its id."""
+
+import base64
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from schemas.codec import decode
+from schemas.errors import InvalidMessage, InvalidSetting, NotFound, Unavailable
+from schemas.outcomes import Quarantined, Reason
+from schemas.topics import QUARANTINE
+from streams.clients import Security, connect
+
+_CUT = re.compile(r"\(only the first \d+ of \d+ bytes are kept\)$")  # how the kernel ends the error of a cut message
+
+
+@dataclass(frozen=True)
+class Held:
+    """A quarantined message: `at` is when it was written to the topic, `time` its record time (ms), `value` its bytes on `topic`."""
+
+    id: str
+    at: int
+    time: int
+    reason: Reason
+    topic: str
+    error: str
+    value: bytes
+
+    @property
+    def cut(self) -> bool:
+        """Is only the beginning of the original kept?"""
+        return _CUT.search(self.error) is not None
+
+    @property
+    def short(self) -> str:
+        """The error without what the message held: bodies are people's data."""
+        return self.error.partition(", got ")[0]
+
+
+@dataclass
+class Summary:
+    """Messages by reason, and the newest of them, newest first."""
+
+    counts: Counter[str]
+    newest: list[Held]
+
+
+def read_quarantine(bootstrap: str, *, since: int = 0, security: Security | None = None) -> Iterator[Held]:
+    """Every quarantined message that the topic holds now, each once, from those written at `since` (ms) on; by partition, oldest first.
+
+    Raises NotFound, Unavailable.
+    """
+    try:
+        consumer = connect(
+            KafkaConsumer, bootstrap, security=security, enable_auto_commit=False, auto_offset_reset="earliest", bootstrap_timeout_ms=5_000,
+            allow_auto_create_topics=False, fetch_max_wait_ms=100,
+        )  # fmt: skip
+        with closing(consumer):
+            numbers = consumer.partitions_for_topic(QUARANTINE.name)
+            if not numbers:
+                raise NotFound(f"topic {QUARANTINE.name} does not exist at {bootstrap}; make it with `forage topics create`")
+            parts = [TopicPartition(QUARANTINE.name, number) for number in sorted(numbers)]
+            ends, found = consumer.end_offsets(parts), consumer.offsets_for_times(dict.fromkeys(parts, since)) if since else {}
+            consumer.assign(parts)
+            consumer.seek_to_beginning(*parts)
+            for part in parts if since else ():
+                consumer.seek(part, found[part].offset if found.get(part) else ends[part])
+            seen: set[str] = set()
+            while any(consumer.position(part) < ends[part] for part in parts):
+                for part, records in consumer.poll(timeout_ms=200).items():
+                    for one in records:
+                        if one.offset < ends[part] and (held := _held(one.value, one.timestamp)) and held.id not in seen:
+                            seen.add(held.id)
+                            yield held
+    except KafkaError as error:
+        raise Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running, is the address right?") from error
+
+
+def _held(value: bytes | None, at: int) -> Held | None:
+    """None for what is no message of ours: workers alone write here, so nobody waits for it."""
+    try:
+        said = decode(Quarantined, value)
+        original = base64.b64decode(said.value, validate=True)
+    except (InvalidMessage, ValueError):
+        return None
+    return Held(said.quarantine_id, at, said.time, said.reason, said.topic, said.error, original)
+
+
+def summarize(messages: Iterable[Held], *, limit: int, reason: Reason | None = None) -> Summary:
+    """Counts by reason, and the `limit` newest of one reason (default: of all)."""
+    counts: Counter[str] = Counter()
+    newest: deque[Held] = deque()
+    for held in messages:
+        counts[held.reason] += 1
+        if limit and reason in (None, held.reason):
+            newest.append(held)
+            if len(newest) >= 2 * limit + 1_000:  # a partition comes after the other: the newest of one may be older than the next one's
+                newest = deque(sorted(newest, key=lambda one: one.at)[-limit:])
+    return Summary(counts, sorted(newest, key=lambda one: (-one.at, one.id))[:limit])
+
+
+def find(messages: Iterable[Held], prefixes: Sequence[str]) -> list[Held]:
+    """The message of each id or unique beginning of one, in that order. Raises NotFound, InvalidSetting."""
+    matching = [held for held in messages if any(held.id.startswith(prefix) for prefix in prefixes)]
+    out = []
+    for prefix in prefixes:
+        fits = [held for held in matching if held.id.startswith(prefix)]
+        if not fits:
+            raise NotFound(f"no quarantined message begins with {prefix}; `forage quarantine list` shows those that are kept (14 days)")
+        if len(fits) > 1:
+            raise InvalidSetting(f"{len(fits)} ids begin with {prefix}: {', '.join(one.id[:16] for one in fits[:4])}; give more of it")
+        out += fits
+    return out
