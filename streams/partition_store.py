@@ -11,9 +11,10 @@ from memory_index import shares
 from memory_index.store import Store
 from schemas.errors import PartitionMismatch, StaleLog
 from schemas.rows import MemoryKey, TallyKey
-from streams.kernel.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SavedId, SetHash
+from streams.kernel.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SetHash
 from streams.kernel.join import Rules
 from streams.kernel.kernel import Kernel
+from streams.kernel.seen_ids import SeenIds
 from streams.kernel.share import Share
 
 KEEP_SENT = 10 * 60_000  # ms: rows sent so lately are sent again by an owner that takes over
@@ -67,7 +68,7 @@ class PartitionStore:
             self.partition, self.partitions, rules,
             next_={topic: applied.get(topic, (0, 0))[0] for topic in INPUTS},
             times={topic: applied.get(topic, (0, 0))[1] for topic in INPUTS},
-            ids=(SavedId(*row) for row in self._rows("SELECT bucket, id, content FROM ids")),
+            ids=self._seen_ids(),
             events=(SavedEvent(*row) for row in self._rows("SELECT search_id, topic, time, value FROM events")),
         )  # fmt: skip
 
@@ -185,6 +186,14 @@ class PartitionStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _seen_ids(self) -> SeenIds:
+        table = self._store.query("SELECT id, content, bucket FROM ids")
+        ids = table["id"].combine_chunks().cast(pa.binary(16))
+        return SeenIds.of(
+            b"" if not len(ids) else ids.buffers()[1].to_pybytes()[ids.offset * 16 :],
+            *(table[name].to_numpy() for name in ("content", "bucket")),
+        )
 
     def _sets(self) -> dict[str, SetHash]:
         sets: dict[str, SetHash] = {}

@@ -13,7 +13,7 @@ from schemas.topics import OUTCOMES, QUARANTINE
 from streams.kernel.changes import TOPIC_OF, Changes, Input, Outgoing, SavedId, SetHash
 from streams.kernel.join import Rules, Search
 from streams.kernel.packing import unpack
-from streams.kernel.watermark import SeenIds
+from streams.kernel.seen_ids import SeenIds
 
 FINAL_BYTES = 600_000  # of pages in one final
 ACTION_BYTES = 150_000  # of actions in one final; their rewards by entity take at most as much again

@@ -18,7 +18,8 @@ from streams.kernel.conclude import Out, hashed_id
 from streams.kernel.join import Adder, Fact, Rules
 from streams.kernel.packing import pack, unpack
 from streams.kernel.searches import Searches
-from streams.kernel.watermark import Clock, SeenIds
+from streams.kernel.seen_ids import SeenIds
+from streams.kernel.watermark import Clock
 from streams.partitioning import partition as partition_of
 
 AT_HAND = 1_000  # open searches whose pages are kept as objects, where they came as such: 100 KB each
@@ -35,12 +36,12 @@ class Kernel:
     @classmethod
     def restore(
         cls, partition: int, partitions: int, rules: Rules, *, next_: Mapping[Input, int], times: Mapping[Input, int],
-        ids: Iterable[SavedId], events: Iterable[SavedEvent],
+        ids: SeenIds, events: Iterable[SavedEvent],
     ) -> "Kernel":  # fmt: skip
         """The kernel that applied everything below `next_`: open searches and held actions follow from the saved facts."""
         kernel = cls(partition, partitions, rules)
         kernel.next.update(next_)
-        kernel.clock, kernel.ids = Clock(times), SeenIds(ids)
+        kernel.clock, kernel.ids = Clock(times), ids
         forget = Changes()  # all this was said before
         adder, out = Adder(forget, rules), Out(forget, kernel.ids, partition)
         for saved in sorted(events, key=lambda one: (one.topic != "impressions", one.time)):

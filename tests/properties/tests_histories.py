@@ -12,6 +12,7 @@ from schemas.events import Action, Impression, Query, Result, Source, Tick
 from streams.kernel.changes import INPUTS, Input, Record
 from streams.kernel.join import Rules
 from streams.kernel.kernel import Kernel
+from streams.kernel.seen_ids import SeenIds
 from streams.kernel.share import Share, digest_state
 from streams.partitioning import partition
 
@@ -112,6 +113,6 @@ def run(history: list[Line], partitions: int, batch: int, order: list[int], *, r
             if restart_every and steps % restart_every == 0:
                 old = kernels[p]
                 kernels[p] = Kernel.restore(
-                    p, partitions, RULES, next_=old.next, times=old.clock.times, ids=saved[p][0], events=saved[p][1]  # type: ignore[arg-type]
+                    p, partitions, RULES, next_=old.next, times=old.clock.times, ids=SeenIds(saved[p][0]), events=saved[p][1]  # type: ignore[arg-type]
                 )  # fmt: skip
     return digest_state(shares, kernels)

@@ -3,13 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.base import DAY_MS, HOUR_MS
-from streams.kernel.changes import Changes, SavedId, SetHash
+from streams.kernel.changes import Changes, SetHash
 from streams.kernel.kernel import Kernel
 from streams.kernel.packing import pack, unpack
 from streams.kernel.share import DAYS_KEPT, Share, digest_state, fold_days
-from streams.kernel.watermark import Clock, SeenIds, expired
-from tests.streams.searchbox import RULES, START, act, page, record
+from streams.kernel.watermark import Clock
+from tests.streams.searchbox import RULES, act, page, record
 
 ROW = [1] + [0] * 15
 NEWEST = 20_000
@@ -75,19 +74,6 @@ def test_the_digest_sees_each_part_of_the_state():
     for part, digest in changed.items():
         assert {name for name in base if digest[name] != base[name]} == {part, "state"}
     assert digest_state([Share()], [held])["open"] not in (base["open"], changed["open"]["open"])
-
-
-def test_an_id_is_known_until_its_hours_end_and_a_day():
-    bucket = START // HOUR_MS
-    end = START + HOUR_MS + DAY_MS
-    assert not expired(bucket, end)
-    assert expired(bucket, end + 1)
-    ids = SeenIds([SavedId(bucket, b"a", 1), SavedId(bucket + 1, b"a", 2), SavedId(bucket, b"b", 3)])
-    assert [ids.contents(b"a", time) for time in (end, end + 1, end + HOUR_MS + 1)] == [[1, 2], [2], []]
-    ids.prune(end)
-    assert len(ids) == 2
-    ids.prune(end + 1)
-    assert (len(ids), ids.contents(b"a", START), ids.contents(b"b", START)) == (1, [2], [])
 
 
 def test_the_clock_runs_with_the_slower_input_and_never_back():
