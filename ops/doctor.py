@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from ops.settings import NAMES, Settings
+from ops.settings import NAMES, SECRET_FILES, VARIABLES, Settings
 from schemas.errors import ForageError
 
 # Libraries of each role, as modules; a test holds them against pyproject.toml.
@@ -67,10 +67,10 @@ def libraries(role: str) -> Finding:
 def names(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Variables that look like settings and are none, and what is worth setting."""
     for name in sorted(environment):
-        if name.startswith("FORAGE_") and name not in (*NAMES.values(), *OTHER_NAMES):
-            near = get_close_matches(name, NAMES.values(), 1)
+        if name.startswith("FORAGE_") and name not in (*VARIABLES, *OTHER_NAMES):
+            near = get_close_matches(name, VARIABLES, 1)
             yield Finding("settings", "problem", f"{name} is no setting", f"did you mean {near[0]}?" if near else "unset it")
-    if not environment.get(NAMES["client_key"]):
+    if not any(environment.get(name) for name in (NAMES["client_key"], SECRET_FILES["client_key"])):
         remedy = f"set {NAMES['client_key']} to a random text, the same for all workers"
         yield Finding("settings", "note", "people are counted under hashes without a key", remedy)
     else:

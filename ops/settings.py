@@ -3,12 +3,14 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
 from pathlib import Path
 
 from schemas.errors import InvalidSetting
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _ADDRESS = re.compile(r"[^\s:,/]+:\d{1,5}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 NAMES: dict[str, str] = {
@@ -19,13 +21,18 @@ NAMES: dict[str, str] = {
     "instance": "FORAGE_INSTANCE",
     "client_key": "FORAGE_CLIENT_KEY",
     "security_protocol": "FORAGE_SECURITY_PROTOCOL",
+    "allow_plaintext": "FORAGE_ALLOW_PLAINTEXT",
     "ca_file": "FORAGE_CA_FILE",
+    "cert_file": "FORAGE_CERT_FILE",
+    "key_file": "FORAGE_KEY_FILE",
     "sasl_mechanism": "FORAGE_SASL_MECHANISM",
     "sasl_username": "FORAGE_SASL_USERNAME",
     "sasl_password": "FORAGE_SASL_PASSWORD",
     "strategies": "FORAGE_STRATEGIES",
     "encoder": "FORAGE_ENCODER",
 }
+SECRET_FILES = {"client_key": "FORAGE_CLIENT_KEY_FILE", "sasl_password": "FORAGE_SASL_PASSWORD_FILE"}  # files to read a secret from
+VARIABLES = (*NAMES.values(), *SECRET_FILES.values())
 
 
 @dataclass(frozen=True)
@@ -37,21 +44,38 @@ class Settings:
     state_store: str = ""  # folder or URL for checkpoints that another machine can start from; none without
     group: str = "forage"  # workers of one group share the partitions
     instance: str = ""  # slot of this worker: a restart under the same name gets its partitions back at once
-    client_key: str = ""  # key of the hashes under which people are counted; the same in all workers
+    client_key: str = field(default="", repr=False)  # key of the hashes under which people are counted; the same in all workers
     security_protocol: str = "PLAINTEXT"
-    ca_file: str = ""
+    allow_plaintext: str = ""  # yes: unencrypted traffic may leave this host
+    ca_file: str = ""  # PEM; the system's CAs without
+    cert_file: str = ""  # PEM; of this client, where the broker asks for one
+    key_file: str = ""  # PEM; in cert_file without
     sasl_mechanism: str = ""
     sasl_username: str = ""
-    sasl_password: str = ""
+    sasl_password: str = field(default="", repr=False)
     strategies: tuple[str, ...] = ("lexical", "trigrams", "memory", "neighbours", "popular", "xmr")  # what needs no encoder and no dates
     encoder: str = ""  # of the dense strategy: a model's folder, a package that carries one, or org/model of the hub; none without
 
     @property
     def security(self) -> dict[str, object]:
-        """kafka-python's settings for a secured broker; empty for a plain one."""
+        """kafka-python's settings for a secured broker; empty for a plain one.
+
+        Raises InvalidSetting where what is sent could be read on its way: unencrypted, to another host, and not allowed. Whoever connects
+        asks here, so no client can forget it.
+        """
+        if not self.security_protocol.endswith("SSL") and not self.allow_plaintext:
+            for address in self.bootstrap.split(","):
+                if not is_loopback(address.strip().rpartition(":")[0]):
+                    _refuse(
+                        "security_protocol", self.security_protocol,
+                        f"people's searches would cross the network to {address.strip()} unencrypted; set SSL or SASL_SSL, or where the "
+                        f"network itself is safe {NAMES['allow_plaintext']}=yes",
+                    )  # fmt: skip
         plain = {
             "security_protocol": self.security_protocol if self.security_protocol != "PLAINTEXT" else "",
             "ssl_cafile": self.ca_file,
+            "ssl_certfile": self.cert_file,
+            "ssl_keyfile": self.key_file,
             "sasl_mechanism": self.sasl_mechanism,
             "sasl_plain_username": self.sasl_username,
             "sasl_plain_password": self.sasl_password,
@@ -62,6 +86,7 @@ class Settings:
 def read(environment: Mapping[str, str]) -> Settings:
     """Settings of an environment; an empty variable counts as not set. Raises InvalidSetting."""
     given = {field: environment[name] for field, name in NAMES.items() if environment.get(name)}
+    given |= {field: _secret(environment, field, Path(environment[name])) for field, name in SECRET_FILES.items() if environment.get(name)}
     assert set(NAMES) == {field.name for field in fields(Settings)}
     plain: dict[str, object] = dict(given)
     if "data" in given:
@@ -101,8 +126,42 @@ def _check_security(settings: Settings) -> None:
         _refuse("sasl_mechanism", "not set", f"{protocol} needs one; set PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
     if mechanism and not protocol.startswith("SASL"):
         _refuse("sasl_mechanism", mechanism, f"has no effect with {protocol}; set {NAMES['security_protocol']} to SASL_SSL")
-    if settings.ca_file and not Path(settings.ca_file).is_file():
-        _refuse("ca_file", settings.ca_file, "no such file; give the path of the CA's certificate in PEM form")
+    if mechanism and mechanism not in MECHANISMS:
+        _refuse("sasl_mechanism", mechanism, f"must be one of {', '.join(MECHANISMS)}")
+    if mechanism and not (settings.sasl_username and settings.sasl_password):
+        _refuse("sasl_mechanism", mechanism, f"needs {NAMES['sasl_username']} and {NAMES['sasl_password']}; set both")
+    if settings.allow_plaintext not in ("", "yes"):
+        _refuse("allow_plaintext", settings.allow_plaintext, "must be yes, or not set")
+    if settings.key_file and not settings.cert_file:
+        _refuse("key_file", settings.key_file, f"has no effect without the certificate that it belongs to; set {NAMES['cert_file']}")
+    for name, what in (("ca_file", "the CA's certificate"), ("cert_file", "this client's certificate"), ("key_file", "this client's key")):
+        if path := getattr(settings, name):
+            if not protocol.endswith("SSL"):
+                _refuse(name, path, f"has no effect with {protocol}; set {NAMES['security_protocol']} to SSL or SASL_SSL")
+            if not Path(path).is_file():
+                _refuse(name, path, f"no such file; give the path of {what} in PEM form")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to this host stays on this one."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _secret(environment: Mapping[str, str], field: str, path: Path) -> str:
+    """A secret from a file, as container platforms mount them; the end of its line is no part of it."""
+    if environment.get(NAMES[field]):
+        raise InvalidSetting(f"{NAMES[field]} and {SECRET_FILES[field]} are both set: one secret, one place; unset one of them")
+    try:
+        secret = path.read_text().rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise InvalidSetting(f"{SECRET_FILES[field]} is {path}: does not read ({why}); give a text file that this user may read") from None
+    if not secret:
+        raise InvalidSetting(f"{SECRET_FILES[field]} is {path}: is empty; write the secret into it")
+    return secret
 
 
 def _refuse(field: str, value: str, rule: str) -> None:

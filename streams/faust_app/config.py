@@ -21,4 +21,4 @@ class WorkerConfig:
     instance: str | None = None
     from_log_start: bool = False
     checkpoint_every: float = 120.0
-    security: Mapping[str, object] = field(default_factory=dict)
+    security: Mapping[str, object] = field(default_factory=dict, repr=False)

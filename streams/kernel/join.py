@@ -25,7 +25,7 @@ class Rules:
     rewards: Mapping[ActionKind, int]  # units of 1/256
     window: int = 30 * 60_000  # ms in which a page or action can still join its search
     settle: int = 10 * 60_000  # ms of quiet after which a search is final
-    client_key: bytes = b""  # people are counted under keyed hashes
+    client_key: bytes = field(default=b"", repr=False)  # people are counted under keyed hashes
     credit: Credit = marginal_credit  # other kinds are for evaluation
 
     def reward(self, actions: Iterable[Action]) -> dict[str, int]:
