@@ -1,7 +1,6 @@
 """One owned partition: its store, its kernel, and what of it has still to be sent. It has no clock: `now` is wall ms, for sending only."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from typing import Generic, TypeVar
@@ -63,7 +62,6 @@ class Owner:
         self.store, self.rules, self.partition = store, rules, store.partition
         store.begin_epoch(at_least=max(now // 1_000, above + 1))  # wall seconds: above an owner that kept its epoch on another disk
         self.kernel = store.kernel(rules)
-        self.counters: Counter[str] = Counter()
         self._outbox: list[tuple[int, Outgoing]] = []
         self._memory: Dirty[MemoryKey] = Dirty()
         self._tallies: Dirty[TallyKey] = Dirty()
@@ -77,6 +75,11 @@ class Owner:
         return self.kernel.next
 
     @property
+    def acknowledged(self) -> int:
+        """The transaction up to which the broker has everything."""
+        return self._marked
+
+    @property
     def unsent(self) -> int:
         """Messages and rows that wait to be sent."""
         return len(self._outbox) + len(self._memory) + len(self._tallies)
@@ -86,7 +89,6 @@ class Owner:
         changes = self.kernel.apply(records)
         mark, self._unmarked = self._unmarked, None
         self.store.commit(changes, sent=mark)
-        self.counters.update(changes.counters)
         seq = self.store.seq
         self._outbox.extend((seq, out) for out in changes.outgoing)
         for key in changes.memory:

@@ -9,6 +9,7 @@ from pathlib import Path
 from schemas.errors import CorruptFile, StaleLog, Unavailable
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owner import Owner
+from streams.faust_app.status import Meter
 from streams.kernel.changes import TOPIC_OF, Input
 from streams.partition_store import PartitionStore
 from streams.state_store import Checkpoint, StateStore
@@ -24,6 +25,7 @@ class Owners(Mapping[int, Owner]):
 
     def __init__(self, config: WorkerConfig, *, partitions: int, topic_ids: Mapping[str, str]) -> None:
         self._config, self._partitions, self._topic_ids = config, partitions, topic_ids
+        self.meter = Meter(config.instance or "")
         self._state = StateStore.at(config.state_store) if config.state_store else None
         self._owned: dict[int, Owner] = {}
         self._fresh: dict[int, float] = {}
@@ -62,12 +64,17 @@ class Owners(Mapping[int, Owner]):
     def checkpoint(self) -> None:
         """Compact every store, and copy it to the state store."""
         for owner in self._owned.values():
-            owner.compact(_now())
-            try:
-                if self._state is not None:
-                    self._state.write(owner.store.path, _about(owner, self._config.instance or "worker"))
-            except (OSError, Unavailable) as error:  # the state is safe on this disk; the next round may get through
-                log.warning("partition %d has no new checkpoint (%s); is the state store writable?", owner.partition, error)
+            started = time.monotonic()
+            with self.meter.long(f"the checkpoint of partition {owner.partition}"):
+                owner.compact(_now())
+                try:
+                    if self._state is not None:
+                        self._state.write(owner.store.path, _about(owner, self._config.instance or "worker"))
+                except (OSError, Unavailable) as error:  # the state is safe on this disk; the next round may get through
+                    self.meter.checkpoint_failed()
+                    log.warning("partition %d has no new checkpoint (%s); is the state store writable?", owner.partition, error)
+                else:
+                    self.meter.checkpointed(owner.partition, time.monotonic() - started)
 
     async def _open(self, partition: int, starts: Starts) -> Owner:
         """Waits while another owner has the file, or the disk takes nothing. A file that does not read is set aside (that is, renamed):
@@ -76,8 +83,9 @@ class Owners(Mapping[int, Owner]):
         while True:
             taken, existed = None, path.exists()
             try:
-                taken = self._fetch(path, partition, passed)
-                owner = self._owner(path, partition, starts[partition])
+                with self.meter.long(f"opening partition {partition}"):
+                    taken = self._fetch(path, partition, passed)
+                    owner = self._owner(path, partition, starts[partition])
             except CorruptFile as error:
                 if not existed and taken is None:  # an empty file that does not read: another one would not either
                     raise
@@ -93,6 +101,7 @@ class Owners(Mapping[int, Owner]):
                 await asyncio.sleep(RETRY)
             else:
                 took = time.monotonic() - started
+                self.meter.opened(partition, took)
                 log.info("partition %d owned: epoch %d, next %s, %.1f s", partition, owner.store.epoch, owner.next, took)
                 return owner
 

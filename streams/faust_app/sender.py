@@ -62,6 +62,10 @@ class Sender:
         owner.sent(_now())
         return len(out)
 
+    def kept(self, owner: Owner) -> int:
+        """Messages that the broker did not take yet."""
+        return len(self._kept[owner][0]) if owner in self._kept else 0
+
     async def tick(self, partition: int, value: bytes) -> None:
         """Tell both inputs of a partition that time has passed; a tick that is lost is followed by another."""
         for topic in (IMPRESSIONS.name, ACTIONS.name):

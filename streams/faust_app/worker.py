@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ from streams.faust_app.config import WorkerConfig
 from streams.faust_app.consumer import install
 from streams.faust_app.owner import Owner
 from streams.faust_app.owners import Owners
-from streams.faust_app.report import EVERY, Report, behind
+from streams.faust_app.report import EVERY, line
 from streams.faust_app.security import faust_credentials
 from streams.faust_app.sender import Sender
+from streams.faust_app.status import REFRESH, UNSENT, Meter, Status
+from streams.faust_app.watchdog import STALLED, Watchdog
 from streams.kernel.changes import INPUT_OF, Record
 
 log = logging.getLogger(__name__)
@@ -33,7 +36,6 @@ TAKE, WITHIN = 16, 0.02  # fetches in one transaction, and the longest time (s) 
 FETCH_BYTES = 2 * 1024 * 1024  # so that at most TAKE * FETCH_BYTES = 32 MB (packed) wait; a transaction costs tens of ms: few, large ones
 TICK_EVERY, SEND_EVERY = 10.0, 0.1  # s
 SESSION = 6  # s: the smallest that a broker allows by default; a dead worker's partitions are idle for so long
-UNSENT = 200_000  # messages and rows: above, applying waits for the sender
 GC = (100_000, 20, 100)  # many searches are open, none in a cycle: looking at them all, as by default, takes seconds of every minute
 INPUTS = (IMPRESSIONS.name, ACTIONS.name)
 
@@ -63,7 +65,7 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
             for partition, events in by_partition.items():
                 current = [one for one in events if one.message.seeks == app.consumer.seeks]
                 if current and (owner := owners.get(partition)) is not None:  # else its new owner, maybe this one, reads it again
-                    _apply(owner, current)
+                    _apply(owner, current, owners.meter)
                 for event in events:
                     await stream.ack(event)  # only frees Faust's bookkeeping
             wake.set()
@@ -77,13 +79,18 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
 
     app.on_partitions_revoked.connect(close_revoked)
 
+    async def note_assigned(app: Any, assigned: set[TP], **_: Any) -> None:
+        owners.meter.rebalanced()
+
+    app.on_partitions_assigned.connect(note_assigned)
+
     async def send() -> None:
         async with Sender(config.bootstrap, security=config.security) as sender:
             ticked = time.monotonic()
             while not app.should_stop:
                 wake.clear()
                 for owner in list(owners.values()):
-                    await sender.send(owner)
+                    owners.meter.sent(owner, await sender.send(owner), kept=sender.kept(owner))
                 if ticks and time.monotonic() - ticked > TICK_EVERY:
                     ticked = time.monotonic()
                     for partition in list(owners):
@@ -102,30 +109,47 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
         owners.resend_taken_over(2 * SESSION)
 
     app.timer(SESSION)(resend)
-    report = Report()
-
-    async def tell() -> None:
-        if line := report.line(owners, behind=behind(app.consumer, owners)):
-            log.info("%s", line)
-
-    app.timer(EVERY)(tell)
     return app
 
 
-def _apply(owner: Owner, events: list[Any]) -> None:
+def _apply(owner: Owner, events: list[Any], meter: Meter) -> None:
     records = [
         Record(INPUT_OF[event.message.topic], fetched.offset, fetched.timestamp, fetched.value, fetched.key or b"")
         for event in events
         for fetched in event.message.records
     ]
-    before, started = list(owner.next.values()), time.time()
-    owner.apply(records, int(started * 1_000))
+    before, started = dict(owner.next), time.time()
+    changes = owner.apply(records, int(started * 1_000))
     ended = time.time()
-    log.info("applied %d: %s to %s in %.3f s at %.3f", owner.partition, before, list(owner.next.values()), ended - started, ended)
+    meter.applied(before, owner.next, counted=changes.counters, seconds=ended - started)
+    log.info(
+        "applied %d: %s to %s in %.3f s at %.3f",
+        owner.partition, list(before.values()), list(owner.next.values()), ended - started, ended,
+    )  # fmt: skip
 
 
-def run(config: WorkerConfig) -> int:
-    """Work until SIGTERM or SIGINT. Raises ForageError when this worker may not start; one that may not go on ends with its error."""
+def _keep_looking(loop: asyncio.AbstractEventLoop, owners: Owners, watchdog: Watchdog) -> None:
+    """Look at the owners once a second, from before the first assignment on; no task, which somebody would have to wait for."""
+    told, at = Status(), time.monotonic()
+
+    def look() -> None:
+        nonlocal told, at
+        loop.call_later(REFRESH, look)
+        now = watchdog.saw(owners.meter.status(owners))
+        if time.monotonic() - at >= EVERY:
+            if text := line(told, now):
+                log.info("%s", text)
+            told, at = now, time.monotonic()
+
+    loop.call_soon(look)
+
+
+def run(config: WorkerConfig, *, on_status: Callable[[Status], None] = lambda _: None, stalled: float = STALLED) -> int:
+    """Work until SIGTERM or SIGINT. Raises ForageError when this worker may not start; one that may not go on ends with its error.
+
+    `on_status` gets the newest status about once a second, from one thread or another. `stalled`: seconds after which a worker that has
+    work and does not do it ends with code 70.
+    """
     gc.set_threshold(*GC)
     partitions, clock = inputs_of(config.bootstrap, security=config.security)
     ids = topic_ids(config.bootstrap, INPUTS, security=config.security)
@@ -135,7 +159,9 @@ def run(config: WorkerConfig) -> int:
         app = create_app(config, owners, ticks=clock == "LogAppendTime")
         worker = app.Worker(redirect_stdouts=False, quiet=True, override_logging=False)  # whoever started this process says how it logs
         worker.spinner = None
-        worker.execute_from_commandline()
+        with Watchdog(config.bootstrap, owners.meter, tell=on_status, limit=stalled, security=config.security) as watchdog:
+            _keep_looking(worker.loop, owners, watchdog)
+            worker.execute_from_commandline()
     except SystemExit as done:
         return int(done.code or 0)
     finally:

@@ -1,24 +1,19 @@
 """The line in which a worker says what it did."""
 
-from schemas.codec import encode
-from schemas.events import Tick
-from streams.faust_app.owner import Owner
-from streams.faust_app.report import Report
-from streams.kernel.changes import Record
-from streams.kernel.join import RULES
-from streams.partition_store import PartitionStore
-
-HOUR = 3_600_000
+from streams.faust_app.report import line
+from streams.faust_app.status import PartitionStatus, Place, Status
 
 
-def test_the_line_counts_what_came_since_the_last_one_and_is_silent_while_nothing_does(tmp_path):
-    with PartitionStore.open(tmp_path / "partition-0.duckdb", 0, 1) as store:
-        owner, report = Owner(store, RULES, now=HOUR), Report()
-        assert report.line({0: owner}, behind=0) == ""
-        owner.apply([Record("impressions", 0, HOUR, encode(Tick()), b""), Record("impressions", 1, HOUR, b"broken", b"")], HOUR)
-        line = report.line({0: owner}, behind=1_234)
-        assert line.startswith("in 10 s: 1 quarantined_invalid; 1,234 records behind, ")
-        owner.apply([Record("impressions", 2, HOUR, encode(Tick()), b"")], HOUR)
-        assert report.line({0: owner}, behind=0) == ""
-        assert report.line({0: owner}, behind=1) == f"in 10 s: nothing new; 1 records behind, {owner.unsent} messages to send"
-        assert report.line({}, behind=0) == ""
+def status(counted, *, at=0, end=0, unsent=0):
+    one = PartitionStatus(next={"impressions": at, "actions": 0}, unsent=unsent)
+    return Status(counted=counted, partitions={0: one}, ends={Place("impressions", 0): end, Place("actions", 0): 0})
+
+
+def test_the_line_counts_what_came_since_the_last_one_and_is_silent_while_nothing_does():
+    first = status({"tick": 3, "quarantined_invalid": 1}, at=4, end=1_238, unsent=2)
+    assert line(Status(), Status()) == ""
+    assert line(Status(), first) == "in 10 s: 1 quarantined_invalid; 1,234 records behind, 2 messages to send"
+    assert line(first, status({"tick": 9, "quarantined_invalid": 1, "redelivered": 7}, at=1_238, end=1_238)) == ""
+    more = status({"tick": 9, "quarantined_invalid": 1, "impressions": 1_200}, at=1_237, end=1_238)
+    assert line(first, more) == "in 10 s: 1,200 impressions; 1 records behind, 0 messages to send"
+    assert line(more, more) == "in 10 s: nothing new; 1 records behind, 0 messages to send"
