@@ -49,25 +49,29 @@ class SavedId(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """A message for an output topic. `partition` is where it goes: the source partition, or the right one of a forward. `time` is the
-    record time (ms) it belongs to, for topics that keep their senders' times."""
+    """A message for an output topic; a value of None is a tombstone. `partition` is where it goes: the source partition, or the right
+    one of a forward. `time` is the record time (ms) it belongs to, for topics that keep their senders' times."""
 
     topic: str
     partition: int
     key: str
-    value: bytes
+    value: bytes | None
     time: int
 
 
 @dataclass
 class SetHash:
-    """Count and sum (mod 2^128) of hashes of a set of ids: equal sets have equal sums, in any order, and shares add."""
+    """Count and sum (mod 2^128) of hashes of a set of ids: equal sets have equal sums, in any order, and shares add. What is taken away
+    again adds as a set of negative count."""
 
     count: int = 0
     total: int = 0
 
     def add(self, id_hex: str) -> None:
         self.count, self.total = self.count + 1, (self.total + int(id_hex, 16)) % 2**128
+
+    def take_away(self, id_hex: str) -> None:
+        self.count, self.total = self.count - 1, (self.total - int(id_hex, 16)) % 2**128
 
     def merge(self, other: "SetHash") -> None:
         self.count, self.total = self.count + other.count, (self.total + other.total) % 2**128
@@ -82,6 +86,7 @@ class Changes:
     tallies: dict[TallyKey, NDArray[np.int64]] = field(default_factory=dict)
     events: list[SavedEvent] = field(default_factory=list)
     ids: list[SavedId] = field(default_factory=list)
+    forgotten: dict[str, int] = field(default_factory=dict)  # searches of erased people: no event since then (record time) stays saved
     outgoing: list[Outgoing] = field(default_factory=list)
     concluded: dict[str, Outcome] = field(default_factory=dict)  # of the finals in `outgoing`, those at hand as objects, by id
     sets: dict[str, SetHash] = field(default_factory=dict)  # final, amendment, quarantine reasons

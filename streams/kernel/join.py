@@ -105,15 +105,19 @@ def _asked_phi(page: Impression) -> tuple[str, frozenset[str], dict[str, list[in
     return by.decision_id, frozenset(by.asked()), {arm.name: arm.phi for arm in by.arms if arm.asked and arm.phi}
 
 
+def person(page: Impression, rules: Rules) -> int:
+    """The keyed hash that a page's person is counted under: of the client, else of the session, else of the search."""
+    return client_hash(page.client_id or page.session_id or page.search_id, rules.client_key)
+
+
 def open_search(page: Impression, time: int, rules: Rules) -> Search:
     """The search that this page, the first of its id, opens."""
     query = page.query
     key = query.key or query_key(query.text, page.surface)
     decision_id, asked, phi = _asked_phi(page)
-    who = page.client_id or page.session_id or page.search_id
     return Search(
         search_id=page.search_id, t0=time, ts=page.ts, bucket=page.ts // HOUR_MS, key=key, segment=page.segment,
-        query_class=query.query_class or query_class(key), client=client_hash(who, rules.client_key), schema=page.feature_schema,
+        query_class=query.query_class or query_class(key), client=person(page, rules), schema=page.feature_schema,
         phi=phi, asked=asked, decision_id=decision_id,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from schemas.outcomes import Reason
 from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.kernel.changes import INPUTS, Changes, Input, Record, SavedEvent, SavedId
 from streams.kernel.conclude import Out, hashed_id
+from streams.kernel.erased import ErasedPeople
 from streams.kernel.join import Adder, Fact, Rules
 from streams.kernel.packing import pack, unpack
 from streams.kernel.searches import Searches
@@ -32,6 +33,7 @@ class Kernel:
         self.partition, self.partitions, self.rules = partition, partitions, rules
         self.next: dict[Input, int] = dict.fromkeys(INPUTS, 0)
         self.clock, self.ids, self.searches = Clock(), SeenIds(), Searches(rules)
+        self.erased: ErasedPeople | None = None  # an input like the records: what it says comes before them
 
     @classmethod
     def restore(
@@ -75,6 +77,9 @@ class Kernel:
             return out.quarantine(topic, value, time, "invalid", str(error), key=record.key)
         if isinstance(event, Tick | SuggestImpression | SuggestAccept):
             counters[event.type] += 1
+            return None
+        if self.erased is not None and self.erased.takes(event, time, self.searches, out):
+            counters["erased"] += 1
             return None
         if (right := partition_of(event.search_id, self.partitions)) != self.partition:
             return out.forward(topic, right, event.search_id, value, time)

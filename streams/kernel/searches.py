@@ -68,6 +68,13 @@ class Searches:
             else:
                 search.actions.append((fact, action))
 
+    def forget(self, search_id: str, t0: int, out: Out) -> None:
+        """A search that began at t0 is not counted: actions that were held for it, or would be too late for it, go."""
+        since = t0 - self.rules.window
+        self._keep(self.held, search_id, [one for one in self.held.get(search_id, ()) if one[0].time < since])
+        out.changes.events = [one for one in out.changes.events if one.search_id != search_id or one.time < since]
+        out.changes.forgotten[search_id] = since
+
     def pass_time(self, watermark: int, out: Out) -> None:
         """Conclude what the watermark has strictly passed: finals, searches past their window, actions whose impression never came."""
         while self._due and self._due[0][0] < watermark:
