@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from streams.partition_store import PartitionStore
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-APPLIED = re.compile(rb"applied (\d+): \[(\d+), (\d+)\] to \[(\d+), (\d+)\] in [\d.]+ s at ([\d.]+)")
+APPLIED = re.compile(rb"applied (\d+): \[(\d+), (\d+)\] to \[(\d+), (\d+)\] in -?[\d.]+ s at ([\d.]+)")
+CLOCK = re.compile(rb"clock ahead by (-?\d+) s")  # of points.py
 OWNED = re.compile(rb"partition (\d+) owned: epoch \d+, next \{'impressions': (\d+), 'actions': (\d+)\}")
 MOST_STARTS = 100  # of one run: workers that do nothing but end are not started for ever
 
@@ -33,6 +35,7 @@ class Fleet:
     ) -> None:  # fmt: skip
         self.bootstrap, self.folder, self.group, self.environment = bootstrap, folder, group, dict(environment or {})
         self._static, self._apart, self._checkpoint_every = static, apart, checkpoint_every
+        self.of_slot: dict[str, Mapping[str, str]] = {}  # environment of every process of a slot
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: dict[str, Path] = {}
         self._disks: dict[str, str] = {}
@@ -69,7 +72,7 @@ class Fleet:
         with self._logs[slot].open("wb") as log:
             self._running[slot] = subprocess.Popen(
                 [sys.executable, str(HERE / "worker.py"), json.dumps(config)], stdout=log, stderr=log, start_new_session=True,
-                env={**inherited, "PYTHONPATH": str(ROOT), **self.environment, **(environment or {})},
+                env={**inherited, "PYTHONPATH": str(ROOT), **self.environment, **self.of_slot.get(slot, {}), **(environment or {})},
             )  # fmt: skip
 
     def log(self, slot: str) -> bytes:
@@ -78,6 +81,16 @@ class Fleet:
 
     def pid(self, slot: str) -> int:
         return self._running[slot].pid
+
+    def resident(self, slot: str) -> int:
+        """Its memory in RAM, kB."""
+        status = Path(f"/proc/{self.pid(slot)}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
+
+    def limit_memory(self, slot: str) -> None:
+        """From now on it gets no more address space than it has."""
+        size = int(Path(f"/proc/{self.pid(slot)}/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.prlimit(self.pid(slot), resource.RLIMIT_AS, (size, size))
 
     def expect_end(self, slot: str) -> None:
         """Its present process will end by itself: then it is started again as any other, and noted in `ended`."""
@@ -180,6 +193,7 @@ class Applied:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: dict[Path, int] = {}
+        self._ahead: dict[Path, float] = {}  # s, of the clock of the process that writes this log
         self.next: dict[int, tuple[int, int]] = {}  # by partition, of impressions and actions
         self.times: list[float] = []  # wall seconds of each transaction
 
@@ -194,9 +208,12 @@ class Applied:
                 log.seek(self._read.get(path, 0))
                 whole = log.read().rpartition(b"\n")[0]
             self._read[path] = self._read.get(path, 0) + len(whole)
-            for number, _, _, *ends, at in APPLIED.findall(whole):
-                self._reached(number, ends)
-                self.times.append(float(at))
+            for line in whole.splitlines():
+                if found := CLOCK.match(line):
+                    self._ahead[path] = float(found[1])
+                elif found := APPLIED.search(line):
+                    self._reached(found[1], found.groups()[3:5])
+                    self.times.append(float(found[6]) - self._ahead.get(path, 0.0))
             for number, *ends in OWNED.findall(whole):
                 self._reached(number, ends)
         return self

@@ -1,7 +1,15 @@
 """Faults 1 to 6: workers are killed, stopped, frozen, starved of memory, and their clocks step."""
 
+import signal
+
 from load import with_poison
 from scenarios import Run, Scenario, nothing
+
+# Where a worker dies, and at the how-maniest time: never the first, so that there is something to lose.
+POINTS = {
+    "before-transaction": 4, "in-transaction": 12, "in-commit": 5, "after-commit": 4, "between-acknowledgements": 7, "before-mark": 5,
+    "in-compaction": 3, "in-checkpoint": 3, "in-copy": 2, "in-manifest": 2, "before-rename": 2,
+}  # fmt: skip
 
 
 def kills(run: Run, seconds: float, *, count: int = 20) -> None:
@@ -37,15 +45,77 @@ def takeover(run: Run, seconds: float) -> None:
     run.notes["checkpoints taken"] = run.fleet.logged(b"took checkpoint")
 
 
+def kill_points(run: Run, seconds: float) -> None:
+    """At each point in turn one worker of two dies, and its successor goes on; the last one lost its disk before."""
+    under_load = 0
+    run.must("every partition has a checkpoint", lambda: run.fleet.kept() == run.partitions, 20.0)
+    for nth, (point, times) in enumerate(POINTS.items()):
+        slot = "ab"[nth % 2]
+        run.fleet.kill(slot)
+        run.fleet.start(slot, disk="disk-new" if point == "before-rename" else "", environment={"FAULT": f"{point}:{times}"})
+        run.fleet.expect_end(slot)
+        ended = len(run.fleet.ended) + 1
+        run.must(f"SIGKILL at {point}", lambda ended=ended: len(run.fleet.ended) == ended, 30.0)
+        under_load += run.load.is_alive()
+    hit = [point for point in POINTS if run.fleet.logged(b"fault point: %s\n" % point.encode()) == 1]
+    run.wrong += [f"the point {point} was not come to" for point in POINTS if point not in hit]
+    run.wrong += [f"{slot} ended with {code}, not by SIGKILL" for slot, code in run.fleet.ended if code != -signal.SIGKILL]
+    run.notes["exact points at which a worker died"] = len(hit)
+    run.notes["of these while the load ran"] = under_load
+
+
+def out_of_memory(run: Run, seconds: float) -> None:
+    """Twice allocations fail from one moment on (RLIMIT_AS of a running worker); then the kernel's way: SIGKILL when it has grown."""
+    for slot in "ab":
+        run.wait(seconds / 5)
+        run.must(f"{slot} applies", lambda slot=slot: run.fleet.applies(slot), 20.0)
+        run.fleet.expect_end(slot)
+        ended = len(run.fleet.ended) + 1
+        run.fleet.limit_memory(slot)
+        run.must(f"{slot} ends without memory", lambda ended=ended: len(run.fleet.ended) == ended, 30.0)
+    slot, grown = "a", run.fleet.resident("a")
+    run.until(lambda: run.fleet.resident(slot) > grown + 4_000, 10.0)
+    run.fleet.kill(slot)
+    run.fleet.start(slot)
+    codes = [code for _, code in run.fleet.ended]
+    run.wrong += [f"a worker without memory ended with {code}" for code in codes if code == 0]
+
+
+def clock_steps(run: Run, seconds: float) -> None:
+    """The clock of one worker jumps an hour ahead, an hour behind, and back; it is restarted while it is wrong."""
+    clock = run.folder / "clock"
+    for ahead in (3_600, -3_600, 0):
+        run.wait(seconds / 5)
+        clock.write_text(str(ahead))
+        run.must(f"the clock steps to {ahead} s", lambda ahead=ahead: b"clock ahead by %d s" % ahead in run.fleet.log("a"), 15.0)
+        run.wait(seconds / 10)
+        if ahead:
+            run.fleet.kill("a")
+            run.fleet.start("a")
+
+
+def with_clock(run: Run) -> None:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    clock = run.folder / "clock"
+    clock.write_text("0")
+    run.fleet.of_slot["a"] = {"CLOCK": str(clock)}
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("undisturbed", "two workers, nothing done to them", 12, nothing),
     Scenario("undisturbed-4", "four workers", 12, nothing, workers=4),
+    Scenario("kill-points", f"SIGKILL at {', '.join(POINTS).replace('-', ' ')}, in turn on two workers", 55, kill_points, numbers=(1,),
+             apart=True, checkpoint_every=2.0),
     Scenario("kills", "20 SIGKILLs over two workers, started again at once", 30, kills, numbers=(3,)),
     Scenario("kills-50", "50 SIGKILLs over four workers, started again at once", 70, lambda run, seconds: kills(run, seconds, count=50),
              numbers=(3,), workers=4),
     Scenario("sigterms", "6 SIGTERMs over two workers, started again at once", 24, sigterms, numbers=(2,)),
     Scenario("zombie", "one of two workers frozen for 12 s; both use one disk", 24, zombie, numbers=(4,)),
     Scenario("zombie-apart", "the same, each with a disk of its own and one state store", 24, zombie, numbers=(4,), apart=True),
+    Scenario("out-of-memory", "two workers get no more memory while they work (RLIMIT_AS); a third time SIGKILL when it has grown", 20,
+             out_of_memory, numbers=(5,)),
+    Scenario("clock", "one worker's clock an hour ahead, an hour behind, and right again; SIGKILLs meanwhile; own disks", 25, clock_steps,
+             numbers=(6,), apart=True, before=with_clock),
     Scenario("takeover", "one of two workers lost with its disk; its slot goes on from the state store", 20, takeover, apart=True),
     Scenario("poison", "two workers, the worst messages in both inputs", 12, nothing, numbers=(23,), lines=with_poison),
 )  # fmt: skip

@@ -2,8 +2,11 @@
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
+
+import points
 
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.worker import run
@@ -13,5 +16,6 @@ if __name__ == "__main__":
     logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for name in ("kafka", "aiokafka", "faust", "mode"):
         logging.getLogger(name).setLevel("WARNING")
+    points.install(dict(os.environ))
     given = json.loads(sys.argv[1])
     raise SystemExit(run(WorkerConfig(**(given | {"folder": Path(given["folder"]), "rules": RULES}))))
