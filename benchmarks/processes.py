@@ -33,6 +33,14 @@ def cost(pid: int) -> Cost | None:
     return Cost((int(fields[11]) + int(fields[12])) / _TICKS, kilobytes[0] / 1024, kilobytes[1] / 1024)
 
 
+def children(pid: int) -> list[int]:
+    """Processes that a process has started and not yet seen end."""
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 def machine_cpu() -> tuple[float, float]:
     """CPU seconds that all cores together have worked and idled since the machine started."""
     fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]

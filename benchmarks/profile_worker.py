@@ -1,7 +1,8 @@
 """Where the time of one worker goes: `python -m benchmarks.profile_worker`, with py-spy, which samples the process from outside.
 
-Each sample of each thread that is not idle counts for the innermost frame of its stack that a stage below names. `--native` samples C
-frames too (slower). `--stacks` keeps the collapsed stacks (flamegraph.pl, speedscope.app).
+A sample of a thread that is not idle counts for the innermost frame of its stack that a stage below names; opening and closing of files,
+imports and waiting are left out. `--native` samples C frames too (slower). `--stacks` keeps the collapsed stacks (flamegraph.pl,
+speedscope.app). Garbage collection happens inside of whatever runs: it is measured by Python's own callbacks and told apart.
 """
 
 import argparse
@@ -15,106 +16,124 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import throughput
 from benchmarks.applied import Applied
 from benchmarks.load import searches
+from benchmarks.processes import children, cost
 from ops import broker
 
 SEARCHES = 12_000
-RATE = 200  # samples a second
-# Stage -> what its frames look like (`function (file:line)`). A stack belongs to the first of WHOLE that any of its frames fits, else to
-# the stage that its innermost fitting frame names.
-WHOLE = {
-    "start-up": r"_find_and_load|_call_with_frames_removed",
-    "compaction, checkpoint": r"\(.*(partition_store\.py|owners\.py).*\)$",  # with the functions of TIDY
-}
-TIDY = re.compile(r"(compact|checkpoint|forget|fold)\w* \(\S*streams/")
+RATE = 100  # samples a second
+# Frames look like `function (file:line)`. A stack with any frame of OUTSIDE is left out; one with any frame of TIDY is that stage as a
+# whole; else the innermost frame that fits a pattern of STAGES names the stage. Encoding belongs to whoever asked for it, further out.
+OUTSIDE = re.compile(
+    r"_find_and_load|_call_with_frames_removed|(select|poll) \(\S*selectors\.py|(close|_open|own|open) \(\S*(streams|memory_index)/"
+)
+TIDY = re.compile(r"(compact|checkpoint|forget|fold|tidy)\w* \(\S*(streams|memory_index)/")
+ENCODE = re.compile(r"encode \(\S*schemas/codec\.py")
 STAGES = {
-    "decode, validate": r"decode_event|(streams/|schemas/)codec\.py.*|schemas/(events|decisions|base|ids)\.py",
-    "pack pages": r"kernel/packing\.py",
-    "finals, quarantine: encode": r"kernel/conclude\.py",
+    "send: batches, lz4": r"faust_app/sender\.py|message_accumulator\.py|lz4_encode",
+    "fetch, decompress": r"aiokafka/consumer|aiokafka/record/\S*(default|memory)_records|aiokafka/codec|gzip\.py|_compression\.py",
+    "decode, validate": r"decode\w* \(\S*(schemas|streams)/|schemas/(events|decisions|base|codec)\.py",
+    "hash ids and contents": r"(_counts_once|hashed_id|digest|final_id|client_hash) \(",
+    "pack and unpack pages": r"kernel/packing\.py",
+    "finals, quarantine": r"kernel/conclude\.py",
     "join, credit, counts": r"streams/kernel/|learners/|schemas/|streams/partitioning\.py",
-    "Arrow tables of a batch": r"(memory_table|tally_table) \(|_table \(\S*partition_store\.py|commit \(\S*partition_store\.py",
-    "DuckDB transaction": r"(append|_views|checkpoint) \(\S*memory_index/store\.py",
-    "outbox: rows read back": r"(memory_rows|tally_rows|query) \(\S*|as_counts|as_rows",
-    "outbox: rows encoded": r"(take|row_key|resend) \(\S*owner\.py",
-    "outbox: which rows are due": r"owner\.py",
-    "send": r"faust_app/sender\.py|aiokafka/producer|aiokafka/record/\w*builder|lz4",
-    "fetch, decompress": r"aiokafka/consumer|aiokafka/record|aiokafka/codec|gzip|_decompress|faust_app/consumer\.py",
-    "aiokafka client": r"aiokafka/",
-    "batches to records": r"_apply \(\S*worker\.py",
-    "metrics, reports": r"faust_app/(report|status|watchdog)\.py|logging/",
+    "tables of a batch (Arrow)": r"(memory_table|tally_table) \(|(_table|commit) \(\S*partition_store\.py",
+    "transaction (DuckDB)": r"(append|_views) \(\S*memory_index/store\.py",
+    "rows read back (DuckDB)": r"(memory_rows|tally_rows|query) \(|as_counts|as_rows",
+    "rows: which, encoded": r"faust_app/owner\.py",
+    "aiokafka": r"aiokafka/",
+    "logs, reports, metrics": r"faust_app/(report|status|watchdog)\.py|logging/|ops/",
     "Faust": r"faust/|mode/|faust_app/",
-    "asyncio": r"asyncio/|selectors\.py",
+    "asyncio, sockets": r"asyncio/|selectors\.py",
 }
-_ENCODE = re.compile(r"encode \(\S*schemas/codec\.py")
 _STAGES = {stage: re.compile(pattern) for stage, pattern in STAGES.items()}
 
 
-def stage(stack: list[str]) -> str:
-    """The stage of one stack, outermost frame first.
+def stage(stack: Sequence[str]) -> str | None:
+    """The stage of one stack, outermost frame first; None for one that is left out.
 
     >>> stage(["run (asyncio/runners.py:1)", "apply (streams/kernel/kernel.py:66)", "decode_event (schemas/codec.py:9)"])
     'decode, validate'
     """
-    if any(re.search(WHOLE["start-up"], frame) for frame in stack):
-        return "start-up"
+    if any(OUTSIDE.search(frame) for frame in stack):
+        return None
     if any(TIDY.search(frame) for frame in stack):
         return "compaction, checkpoint"
     for frame in reversed(stack):
-        if _ENCODE.search(frame):
-            continue  # who encodes is further out
-        for name, pattern in _STAGES.items():
-            if pattern.search(frame):
-                return name
+        if not ENCODE.search(frame):
+            for name, pattern in _STAGES.items():
+                if pattern.search(frame):
+                    return name
     return "other"
 
 
-def table(lines: Iterable[str]) -> dict[str, float]:
-    """Percent of samples by stage, largest first, of collapsed stacks (`a;b;c COUNT`); start-up left out."""
+def samples(lines: Iterable[str]) -> Counter[str]:
+    """Samples by stage of collapsed stacks (`a;b;c COUNT`)."""
     counts: Counter[str] = Counter()
     for line in lines:
         stack, _, count = line.strip().rpartition(" ")
-        if stack:
-            counts[stage(stack.split(";"))] += int(count)
-    counts.pop("start-up", None)
-    return {name: 100 * count / counts.total() for name, count in counts.most_common()}
+        frames = [frame for frame in stack.split(";") if " (" in frame and not frame.startswith("thread (")]
+        if frames and (name := stage(frames)) is not None:
+            counts[name] += int(count)
+    return counts
 
 
-def sampled(bootstrap: str, folder: Path, count: int, *, native: bool) -> tuple[list[str], float]:
-    """Collapsed stacks of a worker that applies and publishes `count` records, and the seconds that applying took."""
+@dataclass(frozen=True)
+class Sampled:
+    """Collapsed stacks of a worker from its start to its end, CPU seconds from its first transaction until all was published, seconds in
+    which it applied everything, and what it said of its garbage."""
+
+    stacks: list[str]
+    cpu: float
+    applied_s: float
+    garbage: str
+
+
+def sampled(bootstrap: str, folder: Path, count: int, *, native: bool) -> Sampled:
+    """A worker that applies and publishes `count` records, under py-spy."""
     spy = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
     if spy is None:
         raise SystemExit("py-spy is not installed; run `make setup`, or install it with pip")
     stacks, log = folder / "stacks.txt", folder / "worker.log"
-    command = [spy, "record", "--rate", str(RATE), "--format", "raw", "--output", str(stacks), "--threads", "--nonblocking"]
+    command = [spy, "record", "--rate", str(RATE), "--format", "raw", "--output", str(stacks), "--threads"]
     command += ["--native"] if native else []
     command += ["--", sys.executable, "-m", "benchmarks.worker", bootstrap, str(folder / "data")]
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+    cpu = [0.0, 0.0]
     try:
         applied = Applied()
         while applied.look(log).records < count:
             if process.poll() is not None:
                 raise SystemExit(f"the worker ended:\n{log.read_text(errors='replace')[-2_000:]}")
-            time.sleep(0.5)
+            cpu[0] = cpu[0] or (_cpu(process.pid) if applied.transactions else 0.0)
+            time.sleep(0.1)
         throughput.quiet(bootstrap)
+        cpu[1] = _cpu(process.pid)
     finally:
-        for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-            os.kill(int(pid), signal.SIGTERM)  # py-spy writes when what it watches has ended
+        for pid in children(process.pid):
+            os.kill(pid, signal.SIGTERM)  # py-spy writes when what it watches has ended
         process.wait(60)
-    times = applied.transactions
-    return stacks.read_text().splitlines(), max(one.at for one in times) - min(one.began for one in times)
+    times, garbage = applied.transactions, re.findall(r"garbage: .*", log.read_text(errors="replace"))
+    took = max(one.at for one in times) - min(one.began for one in times)
+    return Sampled(stacks.read_text().splitlines(), cpu[1] - cpu[0], took, garbage[-1] if garbage else "")
+
+
+def _cpu(spy: int) -> float:
+    return sum(found.cpu for pid in children(spy) if (found := cost(pid)) is not None)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--searches", type=int, default=SEARCHES)
     parser.add_argument("--native", action="store_true")
-    parser.add_argument("--stacks", type=Path, help="keep the collapsed stacks here")
+    parser.add_argument("--stacks", type=Path, help="keep the collapsed stacks in this file")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -122,17 +141,20 @@ def main() -> None:
         bootstrap = broker.start(folder / "kafka")
         try:
             count = throughput.fill(bootstrap, list(searches(given.searches)))
-            lines, took = sampled(bootstrap, folder, count, native=given.native)
+            seen = sampled(bootstrap, folder, count, native=given.native)
         finally:
             broker.stop(folder / "kafka")
     if given.stacks:
-        given.stacks.write_text("\n".join(lines))
-    shares = table(lines)
+        given.stacks.write_text("\n".join(seen.stacks))
+    found, us = samples(seen.stacks), 1e6 * seen.cpu / given.searches
+    shares = {name: count / found.total() for name, count in found.most_common()} | {"in all": 1.0}
     if given.json:
-        return print(json.dumps({"searches_per_s": given.searches / took, "percent": shares}, indent=1))
-    print(f"{given.searches / took:,.0f} searches/s under the profiler; percent of samples of threads that were not idle")
+        figures = {name: {"percent": 100 * share, "cpu_us_per_search": us * share} for name, share in shares.items()}
+        return print(json.dumps({"searches_per_s": given.searches / seen.applied_s, "stages": figures, "garbage": seen.garbage}, indent=1))
+    print(f"{given.searches / seen.applied_s:,.0f} searches/s applied under the profiler; {seen.garbage}")
+    print(f"{'':<28}{'%':>7}{'us of CPU a search':>20}")
     for name, share in shares.items():
-        print(f"{name:<32}{share:6.1f} %")
+        print(f"{name:<28}{100 * share:7.1f}{us * share:20.0f}")
     return None
 
 
