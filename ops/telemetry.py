@@ -3,8 +3,21 @@
 A label never holds what a person typed, who a person is, or a secret: partitions, topics, names of inputs, kinds and reasons of ours.
 """
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from schemas.outcomes import REASONS
+
+if TYPE_CHECKING:
+    from streams.faust_app.status import PartitionStatus, Status, Times
+    from streams.producer import Counters
+    from streams.publishing.status import PublisherStatus
+    from streams.subscriber import Staleness
+
+KINDS = (  # as streams.kernel counts them
+    "impressions", "actions", "final", "amendment", "duplicate", "misrouted", "redelivered", "tick", "suggest_impression", "suggest_accept",
+)  # fmt: skip
+QUARANTINED = "quarantined_"
 
 
 class Metric(NamedTuple):
@@ -20,7 +33,7 @@ WORKER: dict[str, Metric] = {
     "forage_records_total": Metric("counter", "Records of the inputs that were applied, ticks included.", ("input",)),
     "forage_events_total": Metric(
         "counter",
-        "What records came to: impressions and actions that count, final and amendment conclusions, duplicate, misrouted, redelivered, tick.",
+        "What records came to: impressions and actions that count, final and amendment conclusions, duplicate, misrouted and so on.",
         ("kind",),
     ),
     "forage_quarantined_total": Metric("counter", "Records that could not count and went to search.quarantine.", ("reason",)),
@@ -29,12 +42,12 @@ WORKER: dict[str, Metric] = {
     "forage_sent_messages_total": Metric("counter", "Messages and rows that the broker acknowledged."),
     "forage_lag_records": Metric("gauge", "Records of the broker that are not applied yet, as of its last answer.", ("input", "partition")),
     "forage_applied_offset": Metric("gauge", "First offset that is not applied yet.", ("input", "partition")),
-    "forage_watermark_age_seconds": Metric("gauge", "Wall clock minus the record time up to which both inputs were applied.", ("partition",)),
+    "forage_watermark_age_seconds": Metric("gauge", "Wall clock less the record time up to which all was applied.", ("partition",)),
     "forage_owned_partitions": Metric("gauge", "Partitions that this worker owns now."),
     "forage_rebalances_total": Metric("counter", "Assignments of partitions that this worker got."),
     "forage_takeover_seconds": Metric("gauge", "Time that opening the partition took, its checkpoint included.", ("partition",)),
     "forage_outbox_messages": Metric("gauge", "Messages and rows that wait to be sent.", ("partition",)),
-    "forage_outbox_age_seconds": Metric("gauge", "How long something of the partition has been waiting to be sent, 0 for nothing.", ("partition",)),
+    "forage_outbox_age_seconds": Metric("gauge", "Age of the oldest thing that waits to be sent, 0 for none.", ("partition",)),
     "forage_open_searches": Metric("gauge", "Searches whose window is not over.", ("partition",)),
     "forage_known_ids": Metric("gauge", "Ids that are remembered so that a fact counts once.", ("partition",)),
     "forage_store_bytes": Metric("gauge", "Size of the partition's file and its log on this disk.", ("partition",)),
@@ -43,7 +56,7 @@ WORKER: dict[str, Metric] = {
         "gauge", "Time since the last checkpoint that succeeded, or since the partition was opened.", ("partition",)
     ),
     "forage_checkpoint_failures_total": Metric("counter", "Checkpoints that the state store did not take."),
-    "forage_stalled_seconds": Metric("gauge", "How long the partition that waits longest has had records to apply and applied none."),
+    "forage_stalled_seconds": Metric("gauge", "How long something has had work and did not move; a worker ends after 120."),
     "forage_broker_silent_seconds": Metric("gauge", "Time since the broker last answered this worker."),
 }  # fmt: skip
 PUBLISHER: dict[str, Metric] = {
@@ -70,3 +83,84 @@ PRODUCER: dict[str, Metric] = {
     "forage_producer_spilled_bytes": Metric("gauge", "Bytes on disk that wait for the broker."),
 }  # fmt: skip
 METRICS: Mapping[str, Metric] = WORKER | PUBLISHER | CONSUMER | PRODUCER
+
+
+class Sample(NamedTuple):
+    """A value of a metric. `labels` are those of METRICS, in that order."""
+
+    name: str
+    labels: tuple[str, ...]
+    value: "float | Times"
+
+
+def of_worker(status: "Status", *, version: str, now: float) -> Iterator[Sample]:
+    """Samples of a stream worker. `now`: wall seconds."""
+    yield Sample("forage_worker_info", (status.instance, version), 1.0)
+    yield from (Sample("forage_records_total", (name,), status.records.get(name, 0)) for name in ("impressions", "actions"))
+    yield from _counted(status.counted)
+    yield Sample("forage_transactions_total", (), sum(status.transactions.counts))
+    yield Sample("forage_transaction_seconds", (), status.transactions)
+    yield Sample("forage_sent_messages_total", (), status.sent)
+    yield Sample("forage_owned_partitions", (), len(status.partitions))
+    yield Sample("forage_rebalances_total", (), status.rebalances)
+    yield Sample("forage_checkpoint_failures_total", (), status.checkpoint_failures)
+    yield Sample("forage_stalled_seconds", (), status.stalled)
+    yield Sample("forage_broker_silent_seconds", (), status.silent)
+    yield from (Sample("forage_lag_records", (place.input, str(place.partition)), lag) for place, lag in status.lag().items())
+    for number, one in status.partitions.items():
+        yield from _of_partition(str(number), one, now)
+
+
+def _counted(counted: Mapping[str, int]) -> Iterator[Sample]:
+    """Every kind and reason is there from the beginning: a rate over a series that appears with its first event misses that event."""
+    every = dict.fromkeys([*KINDS, *(f"{QUARANTINED}{reason}" for reason in REASONS)], 0) | dict(counted)
+    for kind, count in every.items():
+        if kind.startswith(QUARANTINED):
+            yield Sample("forage_quarantined_total", (kind.removeprefix(QUARANTINED),), count)
+        else:
+            yield Sample("forage_events_total", (kind,), count)
+
+
+def _of_partition(number: str, one: "PartitionStatus", now: float) -> Iterator[Sample]:
+    yield from (Sample("forage_applied_offset", (input_, number), at) for input_, at in one.next.items())
+    if one.watermark:
+        yield Sample("forage_watermark_age_seconds", (number,), now - one.watermark / 1000)
+    yield Sample("forage_takeover_seconds", (number,), one.takeover)
+    yield Sample("forage_outbox_messages", (number,), one.unsent)
+    yield Sample("forage_outbox_age_seconds", (number,), one.waiting)
+    yield Sample("forage_open_searches", (number,), one.open_searches)
+    yield Sample("forage_known_ids", (number,), one.known_ids)
+    yield Sample("forage_store_bytes", (number,), one.store_bytes)
+    yield Sample("forage_checkpoint_seconds", (number,), one.checkpoint)
+    yield Sample("forage_checkpoint_age_seconds", (number,), one.checkpoint_age)
+
+
+def of_publisher(status: "PublisherStatus", *, now: float) -> Iterator[Sample]:
+    """Samples of a publisher. `now`: wall seconds. What only the active one knows is absent of the others."""
+    yield Sample("forage_publisher_active", (), float(status.active))
+    yield Sample("forage_refreshes_total", (), status.published)
+    yield Sample("forage_refused_total", (), status.refused)
+    yield Sample("forage_fit_seconds", (), status.fit_seconds)
+    if status.active:
+        yield Sample("forage_finals", (), status.finals)
+        yield from (Sample("forage_publisher_lag_records", (topic,), lag) for topic, lag in status.lag.items())
+    if status.active and status.created:
+        yield Sample("forage_policy_seq", (), status.seq)
+        yield Sample("forage_policy_age_seconds", (), now - status.created / 1000)
+
+
+def of_subscriber(what: Literal["policy", "memory"], staleness: "Staleness") -> Iterator[Sample]:
+    """Samples of a subscriber: `of_subscriber("policy", subscriber.staleness())`."""
+    if staleness.age is not None:
+        yield Sample("forage_snapshot_age_seconds", (what,), staleness.age)
+    yield Sample("forage_subscriber_lag_records", (what,), staleness.lag)
+    yield Sample("forage_subscriber_silent_seconds", (what,), staleness.silent)
+    yield Sample("forage_subscriber_refused_total", (what,), staleness.refused)
+
+
+def of_producer(counters: "Counters") -> Iterator[Sample]:
+    """Samples of a producer: `of_producer(producer.counters())`."""
+    for fate in ("accepted", "recovered", "sent", "spilled", "failed", "dropped"):
+        yield Sample("forage_producer_events_total", (fate,), getattr(counters, fate))
+    yield Sample("forage_producer_waiting", (), counters.queued)
+    yield Sample("forage_producer_spilled_bytes", (), counters.spilled_bytes)

@@ -24,6 +24,14 @@ class Place(NamedTuple):
     partition: int
 
 
+class Times(NamedTuple):
+    """How long things took: counts by upper end in `bounds` (s), the last one for all above; and the sum of all."""
+
+    bounds: tuple[float, ...] = BUCKETS
+    counts: tuple[int, ...] = (0,) * (len(BUCKETS) + 1)
+    total: float = 0.0
+
+
 @dataclass(frozen=True)
 class PartitionStatus:
     """An owned partition. `next`: first offset of each input that is not applied; `watermark`: record time (ms) up to which both inputs
@@ -45,15 +53,13 @@ class PartitionStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A worker. What is counted only grows, over all partitions that it ever owned. `transactions` are counts by BUCKETS, the last one
-    for all that took longer. `ends`: the broker's end offsets as of its last answer; `silent`: s since then; `stalled`: s for which
-    something had work and did not move."""
+    """A worker. What is counted only grows, over all partitions that it ever owned. `ends`: the broker's end offsets as of its last
+    answer; `silent`: s since then; `stalled`: s for which something had work and did not move."""
 
     instance: str = ""
     counted: Mapping[str, int] = field(default_factory=dict)  # by kind, as streams.kernel names them
     records: Mapping[Input, int] = field(default_factory=dict)
-    transactions: tuple[int, ...] = (0,) * (len(BUCKETS) + 1)
-    transaction_seconds: float = 0.0
+    transactions: Times = Times()
     sent: int = 0
     rounds: int = 0  # of sending, whether they succeeded or not
     rebalances: int = 0
@@ -139,8 +145,8 @@ class Meter:
         self._kept = {owner: self._kept.get(owner, 0) for owner in owners.values()}
         self._waits = {owner: self._waits.get(owner, deque()) for owner in owners.values()}
         return Status(
-            instance=self._instance, counted=dict(self._counted), records=dict(self._records), transactions=tuple(self._transactions),
-            transaction_seconds=self._seconds, sent=self._sent, rounds=self._rounds, rebalances=self._rebalances,
+            instance=self._instance, counted=dict(self._counted), records=dict(self._records),
+            transactions=Times(counts=tuple(self._transactions), total=self._seconds), sent=self._sent, rounds=self._rounds, rebalances=self._rebalances,
             checkpoint_failures=self._failures,
             partitions={number: self._partition(owner, now) for number, owner in owners.items()},
         )  # fmt: skip

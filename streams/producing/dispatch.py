@@ -26,7 +26,8 @@ class Counters:
     """What became of the events. accepted + recovered = sent + failed + queued; `spilled` of them passed over the disk.
 
     `recovered` were on disk from an earlier process, `failed` were refused by the broker for ever and stand in `events.rejected`,
-    `dropped` were never accepted because memory and disk were full. `last_error` is what the broker or the disk said last.
+    `dropped` were never accepted because memory and disk were full. `spilled_bytes` are on disk now. `last_error` is what the broker or
+    the disk said last.
     """
 
     accepted: int = 0
@@ -36,6 +37,7 @@ class Counters:
     failed: int = 0
     dropped: int = 0
     queued: int = 0
+    spilled_bytes: int = 0
     last_error: str = ""
 
 
@@ -83,7 +85,8 @@ class Dispatcher:
         """What became of the events so far."""
         with self._changed:
             queued = self._accepted() - self._settled()
-            return Counters(recovered=self._recovered, queued=queued, last_error=self._last_error, **self._count)
+            spilled, error = self._spill.size, self._last_error
+            return Counters(recovered=self._recovered, queued=queued, spilled_bytes=spilled, last_error=error, **self._count)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything accepted before the call was sent (or refused for ever). False when `timeout` seconds were not enough."""

@@ -1,5 +1,6 @@
 """The conclusions on `search.outcomes`, into a publisher's finals; and the fits of models on them, which take seconds, beside the work."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from threading import Lock, Thread
 
@@ -45,6 +46,7 @@ class Fitter:
     def __init__(self) -> None:
         self._thread: Thread | None = None
         self._fitted: Fitted | None = None
+        self.seconds = 0.0  # that the last fit took
 
     @property
     def busy(self) -> bool:
@@ -64,4 +66,6 @@ class Fitter:
         return fitted
 
     def _run(self, fit: Fit) -> None:
+        began = time.monotonic()
         self._fitted = fit()
+        self.seconds = time.monotonic() - began

@@ -22,6 +22,7 @@ from schemas.errors import ForageError, NotFound
 from schemas.snapshots import Content
 from schemas.topics import CONTROL
 from streams.clients import Security, connect, partitions_of, told
+from streams.publishing.status import PublisherStatus, Tally
 from streams.publishing.turn import Turn
 from streams.reading.follower import Incoming
 
@@ -42,23 +43,31 @@ def run(
     group: str = "forage",
     security: Security | None = None,
     stop: Callable[[], bool] = lambda: False,
+    on_status: Callable[[PublisherStatus], None] = lambda _: None,
 ) -> None:
     """Publish, or wait to be the one who does, until `stop()`; over any outage.
 
     `definition` is what a first policy is fitted to; a changed one replaces what runs, else the running policy's own goes on (it may have
     been promoted). `folder` is a learners.registry folder where contents wait for their promotion.
-    `models` are fitted on `search.outcomes`, in this order.
+    `models` are fitted on `search.outcomes`, in this order. `on_status` gets the newest status some times a second.
     """
-    begin = partial(Turn, bootstrap, definition=definition, stored=partial(stored, folder), models=models, security=security)
+    tally = Tally()
+    begin = partial(Turn, bootstrap, definition=definition, stored=partial(stored, folder), models=models, tally=tally, security=security)
+
+    def tell(turn: Turn | None) -> None:
+        standby = PublisherStatus(published=tally.published, refused=tally.refused, fit_seconds=tally.fit_seconds)
+        on_status(standby if turn is None else turn.status())
+
     said = ""
     while not stop():
         try:
-            _attend(bootstrap, f"{group}.publisher", security=security, begin=begin, stop=stop)
+            _attend(bootstrap, f"{group}.publisher", security=security, begin=begin, stop=stop, tell=tell)
             said = ""
         except (KafkaError, ForageError) as error:
             if (text := told(error, bootstrap, security=security)) != said:
                 log.warning("the publisher starts its turn again: %s", text)
             said = text
+            tell(None)
             time.sleep(RETRY)
 
 
@@ -69,7 +78,10 @@ def stored(folder: Path, content_id: str) -> Content:
     return Registry(folder).content(content_id)
 
 
-def _attend(bootstrap: str, group: str, *, security: Security | None, begin: Callable[[], Turn], stop: Callable[[], bool]) -> None:
+def _attend(
+    bootstrap: str, group: str, *, security: Security | None, begin: Callable[[], Turn], stop: Callable[[], bool],
+    tell: Callable[[Turn | None], None],
+) -> None:  # fmt: skip
     """Be a member of the group; take turns whenever the partition is ours."""
     # Sticky: a standby that joins or leaves does not move the ownership.
     consumer = connect(
@@ -82,6 +94,7 @@ def _attend(bootstrap: str, group: str, *, security: Security | None, begin: Cal
         partitions_of(consumer, CONTROL.name, bootstrap=bootstrap)
         consumer.subscribe([CONTROL.name])
         while not stop():
+            tell(turn)
             records = [record for some in consumer.poll(timeout_ms=EVERY).values() for record in some]
             if _COMMANDS not in consumer.assignment():
                 if turn is not None:

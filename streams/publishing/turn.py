@@ -21,6 +21,7 @@ from streams.clients import DisposableProducer, Security, connect
 from streams.publishing.ledger import PolicyLedger
 from streams.publishing.outcomes_view import Fitter, OutcomesView
 from streams.publishing.shares_view import SharesView
+from streams.publishing.status import PublisherStatus, Tally
 from streams.reading.follower import Follower, Incoming
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Turn:
 
     def __init__(
         self, bootstrap: str, *, definition: Definition, stored: Callable[[str], Content], models: Sequence[FinalsModel] = (),
-        security: Security | None = None,
+        tally: Tally | None = None, security: Security | None = None,
     ) -> None:  # fmt: skip
         control = f"control/{topic_ids(bootstrap, [CONTROL.name], security=security).get(CONTROL.name, '')}"
         self._ledger = PolicyLedger(definition, control=control, stored=stored)
@@ -41,6 +42,7 @@ class Turn:
         self._outcomes, self._fitter = OutcomesView(self._shares.publisher, self._lock), Fitter()
         self._waiting: list[Incoming] = []
         self._said, self._complained = "", 0
+        self._tally = tally or Tally()
         self._producer: Any = connect(
             DisposableProducer, bootstrap, security=security, enable_idempotence=False, acks="all", max_in_flight_requests_per_connection=1,
             delivery_timeout_ms=SEND, request_timeout_ms=SEND // 2, max_block_ms=SEND // 2, bootstrap_timeout_ms=2_000,
@@ -75,6 +77,17 @@ class Turn:
         self._send()
         return done
 
+    def status(self) -> PublisherStatus:
+        """How it stands now."""
+        with self._lock:
+            running, finals = self._ledger.running, len(self._shares.publisher.finals)
+            names = (POLICY.name, SHARES.name, OUTCOMES.name)
+            return PublisherStatus(
+                active=self._ledger.epoch is not None, published=self._tally.published, refused=self._tally.refused,
+                fit_seconds=self._tally.fit_seconds, seq=running.seq if running else 0, created=running.created if running else 0,
+                finals=finals, lag={name: one.progress().lag for name, one in zip(names, self._followers + self._concluded, strict=False)},
+            )  # fmt: skip
+
     def close(self) -> None:
         """Stop following; what was not sent is found by the next owner."""
         for one in self._followers + self._concluded:
@@ -103,6 +116,7 @@ class Turn:
         """Take what was fitted, begin what is due."""
         if (fitted := self._fitter.result()) is not None:
             self._shares.publisher.take(fitted)
+            self._tally.fit_seconds = self._fitter.seconds
         if not self._fitter.busy and all(one.wait(0.0) for one in self._concluded) and (fit := self._shares.publisher.due()) is not None:
             log.info("models are fitted to %d finals, of %d seen", len(self._shares.publisher.finals), self._shares.publisher.finals.count)
             self._fitter.start(fit)
@@ -112,13 +126,16 @@ class Turn:
             command = decode(Command, record.value)
         except InvalidMessage as error:
             self._ledger.pass_by(record.offset)
+            self._tally.refused += 1
             log.error("a command at offset %d is refused: %s", record.offset, error)
             return
         try:
             obeyed = self._ledger.obey(command, offset=record.offset, now=now)
         except ForageError as error:
+            self._tally.refused += 1
             log.error("command %s (%s) is refused: %s", command.command_id, command.action, error)
         else:
+            self._tally.published += obeyed
             done = "is obeyed" if obeyed else "was obeyed before"
             log.info("command %s (%s) %s; its reason: %s", command.command_id, command.action, done, command.reason or "none given")
 
@@ -129,10 +146,11 @@ class Turn:
             if self._shares.define(self._ledger.definition):
                 self._carry()
             content = self._shares.content(self._ledger.definition)
-            self._ledger.refresh(content, applied=self._shares.applied, now=now)
+            self._tally.published += self._ledger.refresh(content, applied=self._shares.applied, now=now)
             self._said = ""
         except ForageError as error:
             if str(error) != self._said:
+                self._tally.refused += 1
                 log.error("no refresh, the running policy stays: %s", error)
             self._said = str(error)
 

@@ -50,13 +50,13 @@ def test_what_was_counted_stays_when_the_partition_is_gone(owner, clock):
         assert status.instance == "w1"
         assert status.counted == {"tick": 2, "quarantined_invalid": 1}
         assert status.records == {"impressions": 2, "actions": 5}  # offsets passed: a compacted or transactional log has gaps
-        assert (sum(status.transactions), status.transactions[BUCKETS.index(0.5)], status.transaction_seconds) == (1, 1, 0.3)
+        assert (sum(status.transactions.counts), status.transactions.counts[BUCKETS.index(0.5)], status.transactions.total) == (1, 1, 0.3)
         assert (status.sent, status.rounds, status.rebalances) == (7, 1, 1)
     assert gone.partitions == {}
     assert (there.partitions[3].next, there.partitions[3].watermark) == ({"impressions": 2, "actions": 5}, HOUR)
     assert there.partitions[3].store_bytes > 0
     apply(owner, meter, ("actions", 5, 2 * HOUR, TICK), seconds=99.0)
-    assert meter.status({3: owner}).transactions[-1] == 1
+    assert meter.status({3: owner}).transactions.counts[-1] == 1
     assert meter.status({3: owner}).counted["tick"] == 3
 
 
