@@ -10,6 +10,7 @@ import logging
 import os
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from learners.arrays import unpack
@@ -17,7 +18,7 @@ from learners.fit import MODEL
 from learners.gate import REFRESH, refusal
 from schemas.base import DAY_MS
 from schemas.codec import decode, encode
-from schemas.errors import CorruptFile, ForageError, InvalidMessage, InvalidSetting, NotFound
+from schemas.errors import CorruptFile, ForageError, InvalidMessage, InvalidSetting, NotFound, Unavailable
 from schemas.snapshots import MAX_CONTENT, Content, Manifest
 
 KEEP_CONTENTS = 20
@@ -210,13 +211,18 @@ def _manifest(path: Path) -> Manifest | None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all: a new file beside it, then renamed, both flushed to disk."""
+    """Whole or not at all: a new file beside it, then renamed, both flushed to disk. Raises Unavailable when the disk does not take it."""
     fresh = path.with_name(path.name + ".tmp")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
+    try:
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(path)
+    except OSError as error:
+        with suppress(OSError):  # half a file must not take the room that the next one needs
+            fresh.unlink(missing_ok=True)
+        raise Unavailable(f"{path} is not written ({error}); make room on that disk, or give a folder that can be written") from error
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -2,16 +2,35 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+from schemas.errors import Unavailable
+
+
+def make_folder(path: Path) -> None:
+    """With its parents; one that is there stays. Raises Unavailable."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"folder {path} cannot be made ({error}); give one that can be written") from error
 
 
 def write_then_rename(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, sync it, rename it over `path`, sync the folder."""
+    """Let `write` fill a temporary file beside `path`, sync it, rename it over `path`, sync the folder.
+
+    Raises Unavailable when the disk does not take it: what stood under `path` before stands there still.
+    """
     temporary = path.with_name(f"{path.name}.tmp")
-    write(temporary)
-    _sync(temporary)
-    os.replace(temporary, path)
-    _sync(path.parent)
+    try:
+        write(temporary)
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        with suppress(OSError):  # half a file must not take the room that the next one needs
+            temporary.unlink(missing_ok=True)
+        raise Unavailable(f"{path} is not written ({error}); make room on that disk, or give a folder that can be written") from error
 
 
 def _sync(path: Path) -> None:

@@ -3,7 +3,6 @@
 A folder holds `memory-SEQ.parquet` files and `manifest.json`, which is written last: readers trust nothing that it does not name.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from io import BytesIO
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from memory_index.base import Base, Columns, Texts
-from memory_index.durable import write_then_rename
+from memory_index.durable import make_folder, write_then_rename
 from memory_index.reader import MemoryReader
 from memory_index.shares import COUNTS, MEMORY_SCHEMA, memory_table
 from schemas.base import VERSION, Count, Label, Message, Millis
@@ -26,12 +25,14 @@ from schemas.snapshots import Sha
 
 KEPT = 3  # files: a reader that has read the manifest has two more publications' time to open the file that it names
 SCHEMA = MEMORY_SCHEMA.append(pa.field("source", pa.int64()))
+_UNSEALED = 64 * "0"
 _REMEDY = "keep the last good one and write the snapshot again"
 
 
 class MemoryManifest(Message):
     """Names one file of rows. `applied` says what they hold, in the writer's terms: for each topic and partition the next offset to
-    read, and whatever else a reader needs to go on from there."""
+    read, and whatever else a reader needs to go on from there. `sha256` is that of the file's bytes followed by this manifest with 64
+    zeros in that place: an offset that was altered would make a reader skip rows without a word."""
 
     schema_version: Literal[1] = VERSION
     type: Literal["memory_snapshot"] = "memory_snapshot"
@@ -57,23 +58,24 @@ def table_of(reader: MemoryReader) -> pa.Table:
 def write_snapshot(folder: str | Path, table: pa.Table, *, seq: int, applied: Mapping[str, Sequence[int]], created: int) -> MemoryManifest:
     """Publish rows (columns of `SCHEMA`; without `source` they are of source 0), then drop all but the last 3 files.
 
-    `created` in ms. Raises CorruptFile if the table has other columns or the folder a manifest that does not read, or one of a higher seq.
+    `created` in ms. Raises CorruptFile if the table has other columns or the folder holds a higher seq, Unavailable when the disk does
+    not take it.
     """
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    if (place / "manifest.json").exists() and (last := _manifest(place)).seq > seq:
-        raise CorruptFile(f"{place} holds seq {last.seq}, newer than {seq}: another writer is ahead; give a higher seq or another folder")
+    make_folder(place)
+    if (last := _last_seq(place)) > seq:
+        raise CorruptFile(f"{place} holds seq {last}, newer than {seq}: another writer is ahead; give a higher seq or another folder")
     rows = _checked(table, place)
     name = f"memory-{seq:010d}.parquet"
     buffer = BytesIO()
     pq.write_table(rows, buffer, compression="zstd")
     write_then_rename(place / name, lambda path: path.write_bytes(buffer.getbuffer()))
-    digest = sha256(buffer.getbuffer()).hexdigest()
     given = {where: list(numbers) for where, numbers in applied.items()}
-    manifest = MemoryManifest(seq=seq, created=created, file=name, sha256=digest, rows=rows.num_rows, applied=given)
+    manifest = MemoryManifest(seq=seq, created=created, file=name, sha256=_UNSEALED, rows=rows.num_rows, applied=given)
+    manifest = manifest.model_copy(update={"sha256": _seal(buffer.getbuffer(), manifest)})
     write_then_rename(place / "manifest.json", lambda path: path.write_bytes(encode(manifest)))
     for old in sorted(place.glob("memory-*.parquet"))[:-KEPT]:
-        os.remove(old)
+        old.unlink()
     return manifest
 
 
@@ -91,8 +93,8 @@ def read_snapshot(folder: str | Path, *, at_least: int = 0) -> tuple[pa.Table, M
         data = (place / manifest.file).read_bytes()
     except OSError as error:
         raise CorruptFile(f"{place / manifest.file} of seq {manifest.seq} does not read ({error.strerror}); {_REMEDY}") from None
-    if sha256(data).hexdigest() != manifest.sha256:
-        raise CorruptFile(f"{place / manifest.file} has other bytes than its manifest names ({len(data)} bytes); {_REMEDY}")
+    if _seal(data, manifest) != manifest.sha256:
+        raise CorruptFile(f"{place / manifest.file} ({len(data)} bytes) or its manifest has other bytes than were written; {_REMEDY}")
     try:
         table = pq.read_table(pa.BufferReader(data))
     except pa.ArrowException as error:
@@ -131,6 +133,12 @@ def base_of(table: pa.Table) -> Base:
     return Base.of(columns)
 
 
+def _seal(data: bytes | memoryview, manifest: MemoryManifest) -> str:
+    hasher = sha256(data)
+    hasher.update(encode(manifest.model_copy(update={"sha256": _UNSEALED})))
+    return hasher.hexdigest()
+
+
 def _texts(column: pa.ChunkedArray) -> Texts:
     encoded = column.combine_chunks().dictionary_encode()
     return Texts(encoded.dictionary.to_pylist(), encoded.indices.to_numpy())
@@ -141,8 +149,18 @@ def _manifest(place: Path) -> MemoryManifest:
         return decode(MemoryManifest, (place / "manifest.json").read_bytes())
     except FileNotFoundError:
         raise NotFound(f"{place} holds no memory snapshot (manifest.json); write one, or start from the topic") from None
+    except OSError as error:
+        raise CorruptFile(f"{place / 'manifest.json'} does not read ({error.strerror}); {_REMEDY}") from None
     except InvalidMessage as error:
         raise CorruptFile(f"{place / 'manifest.json'}: {error}; {_REMEDY}") from None
+
+
+def _last_seq(place: Path) -> int:
+    """Of the manifest; where it does not read, of the files: a damaged manifest is replaced by the next one."""
+    try:
+        return _manifest(place).seq
+    except (NotFound, CorruptFile):
+        return max((int(path.stem.removeprefix("memory-")) for path in place.glob("memory-*.parquet")), default=-1)
 
 
 def _checked(table: pa.Table, where: Path) -> pa.Table:

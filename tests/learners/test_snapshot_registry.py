@@ -5,8 +5,9 @@ import pytest
 from learners.fit import fit
 from learners.policy import Policy
 from learners.registry import KEEP_CONTENTS, KEEP_MS, Registry
-from schemas.errors import CorruptFile, InvalidSetting, NotFound
+from schemas.errors import CorruptFile, InvalidSetting, NotFound, Unavailable
 from schemas.snapshots import join_parts
+from tests.checks.full_disk import largest_file
 from tests.learners.requests import definition
 
 
@@ -136,3 +137,12 @@ def test_a_loaded_snapshot_is_a_policy(registry):
     registry.publish(content(1), created=0)
     manifest, loaded = registry.load()
     assert Policy(loaded, seq=manifest.seq).content_id == manifest.content_id
+
+
+def test_a_full_disk_publishes_nothing_says_what_to_do_and_keeps_the_last(registry, tmp_path):
+    registry.publish(content(1), created=0)
+    with largest_file(10), pytest.raises(Unavailable, match=r"is not written .*make room"):
+        registry.publish(content(2), created=1)
+    assert (registry.current.seq, Registry(tmp_path).load()[1]) == (1, content(1))
+    assert not list(tmp_path.glob("*/*.tmp"))
+    assert registry.publish(content(2), created=1).seq == 2

@@ -11,7 +11,8 @@ from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
 from memory_index.shares import memory_table
 from memory_index.snapshot import SCHEMA, load, read_snapshot, table_of, write_snapshot
-from schemas.errors import CorruptFile, NotFound
+from schemas.errors import CorruptFile, NotFound, Unavailable
+from tests.checks.full_disk import largest_file
 
 APPLIED = {"memory.q2e:0": [12], "memory.q2e:1": [7, 3, 4]}
 COUNTS: MemoryCounts = {
@@ -98,7 +99,8 @@ def test_every_damaged_byte_is_refused_and_the_reader_keeps_what_it_has(tmp_path
         load(tmp_path, reader)
     rows.write_bytes(good)
     text = manifest.read_bytes()
-    for bad in (b"", text[:-1], text.replace(b"memory_snapshot", b"policy"), text.replace(b'"rows":3', b'"rows":4')):
+    flipped = [text[:at] + bytes([text[at] ^ bit]) + text[at + 1 :] for at in range(len(text)) for bit in (1, 2)]  # digits stay digits
+    for bad in (b"", text[:-1], text.replace(b"memory_snapshot", b"policy"), text.replace(b'"rows":3', b'"rows":4'), *flipped):
         manifest.write_bytes(bad)
         with pytest.raises(CorruptFile):
             load(tmp_path, reader)
@@ -115,6 +117,25 @@ def test_a_write_cut_off_before_its_manifest_leaves_the_old_snapshot(tmp_path: P
     (tmp_path / "manifest.json").write_bytes(text)
     (tmp_path / "memory-0000000007.parquet.tmp").write_bytes(b"half")
     assert read_snapshot(tmp_path)[1].seq == 5
+
+
+def test_a_damaged_manifest_is_replaced_by_the_next_snapshot_and_never_by_an_older_one(tmp_path: Path) -> None:
+    write(tmp_path, filled(0), 5)
+    (tmp_path / "manifest.json").write_bytes(b"{")
+    with pytest.raises(CorruptFile, match="seq 5, newer than 4"):
+        write(tmp_path, filled(0), 4)
+    write(tmp_path, filled(0, 1), 6)
+    assert read_snapshot(tmp_path)[1].seq == 6
+
+
+def test_a_full_disk_leaves_the_last_snapshot_and_no_half_file(tmp_path: Path) -> None:
+    write(tmp_path, filled(0), 5)
+    with largest_file(1_000), pytest.raises(Unavailable, match=r"memory-0000000006\.parquet is not written .*make room"):
+        write(tmp_path, filled(0, 1), 6)
+    assert read_snapshot(tmp_path)[1].seq == 5
+    assert not list(tmp_path.glob("*.tmp"))
+    write(tmp_path, filled(0, 1), 6)
+    assert read_snapshot(tmp_path)[1].seq == 6
 
 
 def test_other_columns_nulls_and_impossible_numbers_are_refused(tmp_path: Path) -> None:

@@ -1,12 +1,9 @@
 """The door to DuckDB: whole transactions, one owner, damage set aside and named."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import pytest
 
 from memory_index.store import Store
 from schemas.errors import CorruptFile, Unavailable
+from tests.checks.full_disk import largest_file
 
 SQL = ["CREATE TABLE IF NOT EXISTS seen(id VARCHAR NOT NULL, day BIGINT); CREATE TABLE IF NOT EXISTS applied(upto BIGINT)"]
 
@@ -200,14 +198,3 @@ def test_a_full_disk_is_no_damage(tmp_path: Path, when: str) -> None:
     assert not list(tmp_path.glob("*.corrupt-*"))
     with Store(path, SQL) as store:
         assert len(held(store)) == (1 if when == "commit" else 30_001)
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """No file of this process grows beyond `size` bytes: how a full disk looks to it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

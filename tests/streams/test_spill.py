@@ -1,8 +1,6 @@
 """The queue on disk against a plain list, and what a crash may leave behind."""
 
-import resource
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,17 +11,7 @@ from schemas.errors import Unavailable
 from streams.producing import spill as spill_module
 from streams.producing.outgoing import Envelope, from_line, to_line
 from streams.producing.spill import Spill
-
-
-@contextmanager
-def largest_file(size):
-    """No file of this process grows beyond `size` bytes: how a full disk looks to it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from tests.checks.full_disk import largest_file
 
 
 def event(number, size=0):
