@@ -11,6 +11,7 @@ from memory_index import shares
 from memory_index.store import Store
 from schemas.errors import PartitionMismatch, StaleLog
 from schemas.rows import MemoryKey, TallyKey
+from streams import compacting
 from streams.kernel.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SetHash
 from streams.kernel.join import Rules
 from streams.kernel.kernel import Kernel
@@ -36,7 +37,8 @@ class PartitionStore:
         elif mine[0] != (partition, partitions):
             raise PartitionMismatch(
                 f"{store.path} is partition {mine[0][0]} of {mine[0][1]}, not {partition} of {partitions}; "
-                "set the topics back to that partition count, or replay the log into a new folder"
+                f"if the topics have {partitions} partitions now, stop all workers and run `forage topics migrate --partitions {partitions}`; "
+                "else give this worker another folder"
             )
         self.seq: int = self._one("SELECT coalesce(max(seq), 0) FROM applied")
         self.epoch: int = self._one("SELECT coalesce(max(epoch), 0) FROM epoch")
@@ -60,6 +62,10 @@ class PartitionStore:
         """First offset of each input that is not applied yet."""
         applied = dict(self._applied())
         return {topic: applied.get(topic, (0, 0))[0] for topic in INPUTS}
+
+    def begin_at(self, next_: Mapping[Input, int]) -> None:
+        """Let an empty partition begin at these offsets."""
+        self._store.append({"applied": _table(_APPLIED, [(topic, next_[topic], 0) for topic in INPUTS])}, [("DELETE FROM applied", [])])
 
     def kernel(self, rules: Rules) -> Kernel:
         """The kernel as of the last transaction."""
@@ -110,6 +116,16 @@ class PartitionStore:
         new = [(topic, ids[topic]) for topic in sorted(ids.keys() - known.keys())]
         self._store.append({}, [("INSERT INTO topic_ids VALUES (?, ?)", list(row)) for row in new])
 
+    def meet_outputs(self, ids: Mapping[str, str]) -> bool:
+        """Note the ids of the topics of rows; whether one was made anew (or is met for the first time): then nothing was sent there yet."""
+        known = self.topic_ids()
+        new = {topic: id_ for topic, id_ in ids.items() if known.get(topic) != id_}
+        if new:
+            gone = [("DELETE FROM topic_ids WHERE topic = ?", [topic]) for topic in new]
+            said = [("INSERT INTO topic_ids VALUES (?, ?)", [topic, id_]) for topic, id_ in new.items()]
+            self._store.append({}, [("DELETE FROM sent", []), *gone, *said])
+        return bool(new)
+
     # -- outbox -----------------------------------------------------------------------------------------------------------
 
     def outbox(self, after: int) -> list[tuple[int, Outgoing]]:
@@ -150,29 +166,37 @@ class PartitionStore:
         return Share(shares.as_counts(self.memory_rows()), shares.tally_rows(self._store), self._sets())
 
     def compact(self, rules: Rules, now: int) -> None:
-        """Add up deltas and drop what no later record can ask for, in one transaction; then fold the WAL into the file."""
+        """Fold old rows, add up deltas, drop what no later record can ask for; then write the WAL into the file."""
+        self._fold()
         applied = dict(self._applied())
         watermark = min((applied.get(topic, (0, 0))[1] for topic in INPUTS), default=0)
-        memory, tallies, sets = self.memory_rows(), shares.tally_rows(self._store), self._sets()
-        order = "query_key, segment, entity_id, day"
-        last = self._store.query(f"SELECT max(seq) AS seq FROM memory GROUP BY {order} ORDER BY {order}")
-        order = "kind, arm, context, hour"
-        last_tally = {row[:4]: row[4] for row in self._rows(f"SELECT {order}, max(seq) FROM tallies GROUP BY {order}")}
+        day = 25 * 3_600_000  # an id is known until its hour bucket's end + 24 h (streams.kernel.seen_ids.expired)
+        done, sets = self.resend_from(now), self._sets()
         tables = {
-            "memory": memory.append_column("seq", last["seq"]),
-            "tallies": shares.tally_table(tallies).append_column("seq", pa.array([last_tally[key] for key in tallies], pa.int64())),
+            "tallies": compacting.add_up_tallies(self._store, resent=done),
             "sets": _table(_SETS, [(name, one.count, str(one.total)) for name, one in sets.items()]),
         }
-        day = 25 * 3_600_000  # an id is known until its hour bucket's end + 24 h (streams.kernel.watermark.expired)
-        done = self.resend_from(now)
         self._store.append(tables, [
-            ("DELETE FROM memory", []), ("DELETE FROM tallies", []), ("DELETE FROM sets", []),
+            *compacting.add_up_memory(self._store, resent=done),
+            ("DELETE FROM tallies", []), ("DELETE FROM sets", []),
             ("DELETE FROM ids WHERE ? > bucket * 3600000 + ?", [watermark, day]),
             ("DELETE FROM events WHERE time < ?", [watermark - 2 * rules.window]),
             ("DELETE FROM outbox WHERE seq <= ?", [self.last_sent()]),  # only rows are ever sent twice
             ("DELETE FROM sent WHERE seq < ?", [done]),
         ])  # fmt: skip
         self._store.checkpoint()
+
+    def _fold(self) -> None:
+        """A transaction of its own: what it changes is sent like any other change."""
+        memory, tallies = compacting.fold_memory(self._store), shares.tally_table(compacting.fold_tallies(self._store))
+        if not len(memory) and not len(tallies):
+            return
+        tables = {
+            name: rows.append_column("seq", pa.array([self.seq + 1] * len(rows), pa.int64()))
+            for name, rows in (("memory", memory), ("tallies", tallies))
+        }
+        self._store.append(tables, [("UPDATE applied SET seq = ?", [self.seq + 1])])
+        self.seq += 1
 
     def topic_ids(self) -> dict[str, str]:
         """Ids of the topics that the offsets belong to."""

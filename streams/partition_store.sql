@@ -1,6 +1,7 @@
 -- Tables of one partition beside memory and tallies (memory_index/schema.sql). Appends only; compaction rewrites.
--- seq counts transactions: what was changed after the last sent seq has still to be sent.
+-- seq counts transactions: what was changed after the last sent seq has still to be sent. run: see streams/compacting.py.
 ALTER TABLE memory ADD COLUMN IF NOT EXISTS seq BIGINT DEFAULT 0;
+ALTER TABLE memory ADD COLUMN IF NOT EXISTS run BIGINT DEFAULT 0;
 ALTER TABLE tallies ADD COLUMN IF NOT EXISTS seq BIGINT DEFAULT 0;
 CREATE TABLE IF NOT EXISTS identity(partition BIGINT, partitions BIGINT);
 CREATE TABLE IF NOT EXISTS topic_ids(topic VARCHAR, id VARCHAR);

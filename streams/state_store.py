@@ -1,6 +1,7 @@
 """Checkpoints of partitions under a URL (a folder, or S3 through pyarrow.fs), so that a worker with an empty disk can take one over.
 
-A checkpoint is a copy of the partition's file; its manifest is written after it, once, and names its size and sha256.
+A checkpoint is a copy of the partition's file; its manifest is written after it, once, and names its size and sha256. Beside them lie the
+epochs in which the partition was owned: empty files, written before anything is sent.
 """
 
 import json
@@ -9,29 +10,39 @@ import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
+from typing import IO
+from urllib.parse import parse_qsl, urlsplit
 
 from pyarrow import fs
 
-from schemas.errors import CorruptFile, Unavailable
+from schemas.errors import CorruptFile, InvalidSetting, Unavailable
 from streams.kernel.changes import INPUTS, Input
 
 KEEP = 3  # checkpoints of a partition
 CHUNK = 1 << 20
+NEVER = Event()
+CONNECT, ANSWER = 3.0, 10.0  # s; asked three times, a store that is gone holds a worker up for a minute at most
+HEADERS = 3 * 4096  # bytes of a DuckDB file that every checkpoint changes; until the next one it writes only to blocks that are free
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(.+)\.json")
+_EPOCH = re.compile(r"(\d+)-.+\.(json|epoch)")
+_FOLDER = re.compile(r"partition-(\d+)")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint is of: offsets not applied yet, by input, under topics with these ids; the owner's epoch and name."""
+    """What a checkpoint is of: a partition of so many; offsets not applied yet, by input, under topics with these ids; the owner's epoch
+    and name."""
 
     partition: int
     epoch: int
     next: Mapping[Input, int]
     owner: str
     topic_ids: Mapping[str, str]
+    partitions: int
     size: int = 0
     sha256: str = ""
 
@@ -39,7 +50,7 @@ class Checkpoint:
     def name(self) -> str:
         """EPOCH-OFFSETS-OWNER, zero-padded so that names sort."""
         offsets = "-".join(f"{self.next[topic]:015d}" for topic in INPUTS)
-        return f"{self.epoch:012d}-{offsets}-{re.sub(r'[^A-Za-z0-9_.]', '_', self.owner)}"
+        return f"{self.epoch:015d}-{offsets}-{_plain(self.owner)}"
 
 
 class StateStore:
@@ -50,20 +61,24 @@ class StateStore:
 
     @classmethod
     def at(cls, url: str) -> "StateStore":
-        """The store of a URL or local folder. Raises Unavailable."""
+        """The store of a folder, a file:// or an s3:// URL. Keys for S3 come from where AWS's tools look: environment, files, role.
+        Raises Unavailable, InvalidSetting."""
+        shown = url.partition("?")[0]
         try:
-            files, root = fs.FileSystem.from_uri(url if "://" in url else Path(url).absolute().as_uri())
+            files, root = _s3(url) if url.startswith("s3://") else _other(url)
             files.create_dir(root, recursive=True)
         except (OSError, ValueError) as error:
             raise Unavailable(
-                f"state store {url} cannot be used ({error}); give a folder or an s3:// URL that this worker may write"
+                f"state store {shown} cannot be used ({_why(error)}); give a folder or an s3:// URL that this worker may write"
             ) from None
         return cls(files, root)
 
-    def write(self, path: Path, about: Checkpoint) -> str:
-        """Copy a partition's file (right after its own checkpoint: no WAL) and then write the manifest. Returns the name.
+    def write(self, path: Path, about: Checkpoint, stop: Event = NEVER) -> str:
+        """Copy a partition's file as of its own last checkpoint, and then write the manifest. Returns the name.
 
-        A checkpoint that is there already is left alone: its manifest would not fit the new copy until it is written too.
+        The file may be in use meanwhile: what is committed goes to its WAL. Raises Unavailable when the WAL was folded into it on the way.
+        So is a copy that is stopped. A checkpoint that is there already is left alone: its manifest would not fit the new copy until it
+        is written too.
         """
         folder = self._folder(about.partition)
         if about.name in self._names(about.partition):
@@ -72,45 +87,67 @@ class StateStore:
         hasher, size, copy = sha256(), 0, f"{folder}/{about.name}.duckdb"
         try:
             with path.open("rb") as source, self._files.open_output_stream(copy) as target:
-                while chunk := source.read(CHUNK):
+                before = source.read(HEADERS)
+                source.seek(0)
+                while chunk := _read(source, stop):
                     hasher.update(chunk)
                     size += len(chunk)
                     target.write(chunk)
-        except OSError:
+            if _headers(path) != before:
+                raise Unavailable(f"{path} was folded while it was copied to {about.name}; the next round copies it again")
+        except (OSError, Unavailable):
             with suppress(OSError):  # half a copy must not take the room that the next one needs
                 self._delete(copy)
             raise
-        manifest = {**_plain(about), "size": size, "sha256": hasher.hexdigest()}
+        manifest = {**asdict(about), "size": size, "sha256": hasher.hexdigest()}
         with self._files.open_output_stream(f"{folder}/{about.name}.json") as target:
             target.write(json.dumps(manifest, sort_keys=True).encode())
         self._tidy(about)
         return about.name
 
+    def begin_epoch(self, partition: int, *, owner: str, at_least: int) -> int:
+        """Claim an epoch above all that the partition was ever owned in; returns it."""
+        epoch, folder = max(at_least, 1 + self.highest_epoch(partition)), self._folder(partition)
+        self._files.create_dir(folder, recursive=True)
+        claim = f"{epoch:015d}-{_plain(owner)}.epoch"
+        with self._files.open_output_stream(f"{folder}/{claim}"):
+            pass
+        for info in self._listed(folder):
+            if info.base_name.endswith(".epoch") and info.base_name < claim:
+                self._files.delete_file(info.path)
+        return epoch
+
     def best(self, partition: int, topic_ids: Mapping[str, str]) -> list[Checkpoint]:
-        """Checkpoints of these topics, that with the highest offsets first; damaged and foreign manifests are passed over."""
+        """Checkpoints of these topics, of any partition count, that with the highest offsets first; damaged and foreign manifests are
+        passed over."""
         found = [self._read(partition, name) for name in self._names(partition)]
         fit = [one for one in found if one is not None and all(one.topic_ids.get(t) == topic_ids[t] for t in topic_ids)]
         return sorted(fit, key=lambda one: (sum(one.next.values()), one.epoch), reverse=True)
 
     def highest_epoch(self, partition: int) -> int:
-        """The highest epoch that a checkpoint of the partition names, 0 for none."""
-        return max((int(name.partition("-")[0]) for name in self._names(partition)), default=0)
+        """The highest epoch in which the partition was ever owned, 0 for none."""
+        names = (info.base_name for info in self._listed(self._folder(partition)))
+        return max((int(name.partition("-")[0]) for name in names if _EPOCH.fullmatch(name)), default=0)
 
-    def fetch(self, checkpoint: Checkpoint, path: Path) -> None:
+    def partitions(self) -> list[int]:
+        """Numbers of the partitions that have a folder here."""
+        return sorted(int(found[1]) for info in self._listed(self._root) if (found := _FOLDER.fullmatch(info.base_name)))
+
+    def fetch(self, checkpoint: Checkpoint, path: Path, stop: Event = NEVER) -> None:
         """Replace the local file by the checkpoint, whole or not at all. Raises CorruptFile when its bytes are not what it says, or
-        are gone."""
+        are gone; Unavailable when stopped."""
         part, hasher = path.with_suffix(".fetching"), sha256()
         stored = f"{self._folder(checkpoint.partition)}/{checkpoint.name}.duckdb"
         if self._files.get_file_info(stored).type == fs.FileType.NotFound:
             raise CorruptFile(f"checkpoint {checkpoint.name} has lost its file; delete its manifest, an older one is taken until then")
         try:
             with self._files.open_input_stream(stored) as source, part.open("wb") as target:
-                while chunk := source.read(CHUNK):
+                while chunk := _read(source, stop):
                     hasher.update(chunk)
                     target.write(chunk)
                 target.flush()
                 os.fsync(target.fileno())
-        except OSError:
+        except (OSError, Unavailable):
             part.unlink(missing_ok=True)
             raise
         if hasher.hexdigest() != checkpoint.sha256:
@@ -124,8 +161,11 @@ class StateStore:
         os.replace(part, path)
 
     def _names(self, partition: int) -> list[str]:
-        found = self._files.get_file_info(fs.FileSelector(self._folder(partition), allow_not_found=True))
+        found = self._listed(self._folder(partition))
         return sorted(info.base_name[: -len(".json")] for info in found if _NAME.fullmatch(info.base_name))
+
+    def _listed(self, folder: str) -> list[fs.FileInfo]:
+        return list(self._files.get_file_info(fs.FileSelector(folder, allow_not_found=True)))
 
     def _tidy(self, newest: Checkpoint) -> None:
         """Delete all but the last checkpoints, and copies older than the newest that were cut off before their manifest."""
@@ -133,7 +173,7 @@ class StateStore:
         for old in names[:-KEEP]:
             for end in (".json", ".duckdb"):  # the manifest first: a file without one is no checkpoint
                 self._delete(f"{folder}/{old}{end}")
-        for info in self._files.get_file_info(fs.FileSelector(folder)):
+        for info in self._listed(folder):
             name = info.base_name.removesuffix(".duckdb")
             if info.base_name.endswith(".duckdb") and name not in names and name < newest.name:
                 self._delete(info.path)
@@ -155,8 +195,41 @@ class StateStore:
             self._files.delete_file(path)
 
 
-def _plain(about: Checkpoint) -> dict[str, object]:
-    return {
-        "partition": about.partition, "epoch": about.epoch, "next": dict(about.next), "owner": about.owner,
-        "topic_ids": dict(about.topic_ids),
-    }  # fmt: skip
+def _s3(url: str) -> tuple[fs.FileSystem, str]:
+    """The query may hold region, scheme, endpoint_override and tls_ca_file_path, as pyarrow has them."""
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    known = {"region", "scheme", "endpoint_override", "tls_ca_file_path"}
+    if "@" in parts.netloc or given.keys() - known:
+        wrong = "a key before the bucket" if "@" in parts.netloc else f"the option {min(given.keys() - known)}"
+        raise InvalidSetting(
+            f"state store s3://{parts.netloc.rpartition('@')[2]}{parts.path} has {wrong}; keys are taken from AWS_ACCESS_KEY_ID and "
+            f"AWS_SECRET_ACCESS_KEY (or AWS's files, or a role), and only {', '.join(sorted(known))} may follow the ?"
+        )
+    files = fs.S3FileSystem(connect_timeout=CONNECT, request_timeout=ANSWER, **given)
+    return files, f"{parts.netloc}{parts.path}".rstrip("/")
+
+
+def _other(url: str) -> tuple[fs.FileSystem, str]:
+    files, root = fs.FileSystem.from_uri(url if "://" in url else Path(url).absolute().as_uri())
+    return files, root
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, without the key that AWS's answers may name."""
+    return re.sub(r"\b[A-Z0-9]{16,}\b", "***", str(error))[:400]
+
+
+def _read(source: IO[bytes], stop: Event) -> bytes:
+    if stop.is_set():
+        raise Unavailable("the copy of a checkpoint was stopped; the next owner of the partition makes another")
+    return source.read(CHUNK)
+
+
+def _headers(path: Path) -> bytes:
+    with path.open("rb") as source:
+        return source.read(HEADERS)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.]", "_", name)

@@ -2,7 +2,7 @@
 and only here (tests/broker/test_worker.py fails when they move)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +16,7 @@ from faust.types.tuples import ConsumerMessage
 
 from schemas.errors import PartitionMismatch
 from streams.kernel.changes import INPUT_OF, Input
+from streams.moving.reach import Reach, check
 
 BUFFERS_FULL = 0.01  # seconds; Faust would sleep a whole second
 RETRY = 0.5  # seconds between questions while the broker is away
@@ -48,11 +49,20 @@ class EndingThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         except asyncio.CancelledError:
             await self._consumer._client.close()
 
+    async def offsets_at(self, time: int, partitions: Collection[TP]) -> dict[TP, int | None]:
+        """First offsets whose records have at least this time (ms); None where there is none."""
+        found = await self.call_thread(self._ensure_consumer().offsets_for_times, dict.fromkeys(partitions, time))
+        return {tp: one.offset if one is not None else None for tp, one in found.items()}
+
 
 class StoreConsumer(driver.Consumer):  # type: ignore[misc]
     """The group's offsets are for lag monitors. Where a partition is read from is what its store says."""
 
     seeks = 0  # what was fetched before the last seek must not be applied: records between it and the store may have been dropped
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._expected: dict[TP, int] = {}  # first offset that the next fetch should bring
 
     def _new_consumer_thread(self) -> EndingThread:
         return EndingThread(self, loop=self.loop, beacon=self.beacon)
@@ -67,7 +77,7 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
         numbers = _both_inputs(assigned)
         try:
             await super().perform_seek()
-            await owners.own(numbers, await self._starts(assigned))
+            await owners.own(numbers, await self._reach(assigned))
             await self._seek_to_stores()
             if set(owners) != numbers:  # revoked while a file or the broker was waited for
                 raise RebalanceAgain
@@ -81,20 +91,36 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
             if (owner := self.app.owners.get(tp.partition)) is not None:  # else it was revoked: the next rebalance seeks
                 offset = owner.next[INPUT_OF[tp.topic]]
                 await self._thread.seek_wait({tp: offset})
+                self._expected[tp] = offset
                 self._read_offset[tp] = offset or None  # 0 means None in Faust
                 self._committed_offset[tp] = min(self._committed_offset[tp] or 0, offset) or None
                 self._acked.setdefault(tp, [])  # for the next commit: what was applied before a crash is no lag, even if nothing comes
 
-    async def _starts(self, assigned: set[TP]) -> dict[int, dict[Input, int]]:
-        """By partition, the first offsets that the log still has. Waits for the broker."""
-        starts: dict[int, dict[Input, int]] = {}
-        while assigned and not starts:
+    async def _reach(self, assigned: set[TP]) -> dict[int, dict[Input, Reach]]:
+        """By partition, what the log has of both inputs. Waits for the broker."""
+        reach: dict[int, dict[Input, Reach]] = {}
+        config = self.app.owners.config
+        while assigned and not reach:
             try:
-                for tp, offset in (await self.earliest_offsets(*assigned)).items():
-                    starts.setdefault(tp.partition, {})[INPUT_OF[tp.topic]] = offset
+                starts, ends = await self.earliest_offsets(*assigned), await self.highwaters(*assigned)
+                begins: dict[TP, int | None] = starts if config.from_log_start else {}
+                if config.from_time is not None:
+                    at = await self._thread.offsets_at(config.from_time, assigned)
+                    begins = {tp: ends[tp] if at.get(tp) is None else at[tp] for tp in assigned}
             except KafkaError:
                 await asyncio.sleep(RETRY)
-        return starts
+            else:
+                for tp in assigned:
+                    reach.setdefault(tp.partition, {})[INPUT_OF[tp.topic]] = Reach(starts[tp], ends[tp], begins.get(tp))
+        return reach
+
+    async def _check_jump(self, tp: TP) -> None:
+        """What was fetched does not follow what was fetched before. Kafka leaves offsets out after transactions; but aiokafka goes to the
+        start of a log whose records were deleted or lost, and says nothing. Raises StaleLog."""
+        numbers = {one for one in self._assigned() if one.partition == tp.partition}
+        reach, owner = await self._reach(numbers), self.app.owners.get(tp.partition)
+        if owner is not None and tp.partition in reach:
+            check(owner.next, reach[tp.partition], partition=tp.partition)
 
     def _assigned(self) -> set[TP]:
         return {TP(tp.topic, tp.partition) for tp in self.assignment()}
@@ -125,6 +151,9 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
                 break
             if fetched and (tp in active or tp in self._buffered_partitions):
                 last, plain = fetched[-1], TP(tp.topic, tp.partition)
+                if fetched[0].offset != self._expected.get(plain):
+                    await self._check_jump(plain)
+                self._expected[plain] = last.offset + 1
                 message = BatchMessage(
                     tp.topic, tp.partition, last.offset, last.timestamp / 1000, 0, (), None, b"batch", None, 0, 0, plain,
                     generation_id=generation,

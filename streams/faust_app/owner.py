@@ -1,13 +1,17 @@
 """One owned partition: its store, its kernel, and what of it has still to be sent. It has no clock: `now` is wall ms, for sending only."""
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from memory_index import shares
 from schemas.codec import encode
-from schemas.rows import MemoryKey, TallyKey, TallyRow
+from schemas.rows import MemoryKey, MemoryRow, TallyKey, TallyRow
 from schemas.topics import MEMORY, SHARES
 from streams.kernel.changes import Changes, Input, Outgoing, Record
 from streams.kernel.join import Rules
@@ -16,6 +20,7 @@ from streams.partition_store import PartitionStore
 SHOWN_EVERY = 5_000  # ms: a row that was only shown is sent at most this often; a row with a new action at once
 TALLIES_EVERY = 500  # ms: arms change with every batch; policies need them about this often
 ROWS_AT_ONCE = 20_000  # rows read from the store for one round of sending
+REST = 4  # reading rows back scans a partition's memory: after it comes a rest this many times as long, so that it takes a fifth at most
 
 K = TypeVar("K")
 
@@ -57,15 +62,18 @@ class Dirty(Generic[K]):
 class Owner:
     """Applies records in transactions and keeps the outbox. One thread; `partition` is that of both inputs and of all outputs."""
 
-    def __init__(self, store: PartitionStore, rules: Rules, *, now: int, above: int = 0) -> None:
+    def __init__(
+        self, store: PartitionStore, rules: Rules, *, now: int, above: int = 0, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         """Begins an epoch `above` that of every checkpoint; rows sent in the last minutes, by whomever, are queued to be sent again."""
         self.store, self.rules, self.partition = store, rules, store.partition
-        store.begin_epoch(at_least=max(now // 1_000, above + 1))  # wall seconds: above an owner that kept its epoch on another disk
+        store.begin_epoch(at_least=max(now, above + 1))  # wall ms: above an owner that kept its epoch on another disk
         self.kernel = store.kernel(rules)
         self._outbox: list[tuple[int, Outgoing]] = []
         self._memory: Dirty[MemoryKey] = Dirty()
         self._tallies: Dirty[TallyKey] = Dirty()
         self._unmarked: tuple[int, int] | None = None
+        self._rows_from, self._clock = 0, clock  # wall ms
         self.closed = False
         self._taken_up_to = self._marked = store.last_sent()
         self.resend(now)
@@ -102,13 +110,13 @@ class Owner:
 
         Other messages count by id, whoever sent them last: of these only what was not acknowledged is queued.
         """
-        since = self.store.resend_from(now)
         self._outbox = self.store.outbox(self._marked)
-        memory, tallies = self.store.changed(since)
-        for key in memory:
-            self._memory.add(key, since + 1, None)
-        for tally in tallies:
-            self._tallies.add(tally, since + 1, None)
+        self._queue(self.store.resend_from(now))
+
+    def republish(self, now: int) -> None:
+        """Queue everything again: the topics of rows are new, nothing was ever sent there."""
+        self._marked, self._unmarked = self.store.last_sent(), None
+        self.resend(now)
 
     def take(self, now: int) -> Iterator[Outgoing]:
         """What is due to be sent, in order; rows with their values as of now. Ends with `sent` once the broker has acknowledged it all.
@@ -117,16 +125,20 @@ class Owner:
             return
         outbox, self._outbox = self._outbox, []
         yield from (out for _, out in outbox)
-        memory = self._memory.pop(now, ROWS_AT_ONCE)
-        for row in shares.as_rows(self.store.memory_rows(memory)) if memory else ():
-            yield Outgoing(MEMORY.name, self.partition, row_key(row.query_key, row.segment, row.entity_id, row.day), encode(row), now)
-        tallies = self._tallies.pop(now, ROWS_AT_ONCE)
-        for (kind, arm, context, hour), sums in self.store.tally_rows(tallies).items() if tallies else ():
-            value = TallyRow.model_construct(
-                kind="arm" if kind == "arm" else "draw", arm=arm, context=context, hour=hour, sums=sums.tolist()
-            )
-            yield Outgoing(SHARES.name, self.partition, row_key(kind, arm, context, hour), encode(value), now)
         self._taken_up_to = self.store.seq
+        if now >= self._rows_from and (memory := self._memory.pop(now, ROWS_AT_ONCE)):
+            started = self._clock()
+            rows = self.store.memory_rows(memory)
+            self._rows_from = now + int(REST * 1_000 * (self._clock() - started))
+            yield from self._rows(MEMORY.name, memory, {_memory_key(row): encode(row) for row in shares.as_rows(rows)}, now)
+        if tallies := self._tallies.pop(now, ROWS_AT_ONCE):
+            sums = self.store.tally_rows(tallies)
+            yield from self._rows(SHARES.name, tallies, {key: _tally_value(key, sums[key]) for key in sums if sums[key].any()}, now)
+
+    def _rows(self, topic: str, keys: Iterable[MemoryKey | TallyKey], values: Mapping[Any, bytes], now: int) -> Iterator[Outgoing]:
+        """The rows of these keys; a key without a value was taken away or folded: a tombstone."""
+        for key in keys:
+            yield Outgoing(topic, self.partition, row_key(*key), values.get(key), now)
 
     def source(self) -> bytes:
         """The header `src` of every message: partition, epoch, seq."""
@@ -146,8 +158,20 @@ class Owner:
             self._unmarked = None
 
     def compact(self, now: int) -> None:
+        """Tidy the store. What it folded is sent like any other change."""
         self.mark()
+        before = self.store.seq
         self.store.compact(self.rules, now)
+        if self.store.seq > before:
+            self._queue(before, shown=now + SHOWN_EVERY, tallies=now + TALLIES_EVERY)
+
+    def _queue(self, after: int, *, shown: int | None = None, tallies: int | None = None) -> None:
+        """Rows changed by transactions after `after` wait to be sent: until these times (ms), None for at once."""
+        memory, sums = self.store.changed(after)
+        for key in memory:
+            self._memory.add(key, after + 1, shown)
+        for tally in sums:
+            self._tallies.add(tally, after + 1, tallies)
 
     def close(self) -> None:
         self.closed = True
@@ -155,6 +179,17 @@ class Owner:
             self.mark()
         finally:
             self.store.close()
+
+
+def _memory_key(row: MemoryRow) -> MemoryKey:
+    return row.query_key, row.segment, row.entity_id, row.day
+
+
+def _tally_value(key: TallyKey, sums: NDArray[np.int64]) -> bytes:
+    kind, arm, context, hour = key
+    return encode(
+        TallyRow.model_construct(kind="arm" if kind == "arm" else "draw", arm=arm, context=context, hour=hour, sums=sums.tolist())
+    )
 
 
 def row_key(*parts: str | int) -> str:

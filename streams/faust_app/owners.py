@@ -2,34 +2,42 @@
 
 import asyncio
 import logging
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from threading import Event
+from typing import TypeVar
 
-from schemas.errors import CorruptFile, StaleLog, Unavailable
+from schemas.errors import CorruptFile, PartitionMismatch, Unavailable
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owner import Owner
 from streams.faust_app.status import Meter
-from streams.kernel.changes import TOPIC_OF, Input
+from streams.moving.reach import Log, check, reaches
+from streams.moving.topics import Topics
 from streams.partition_store import PartitionStore
 from streams.state_store import Checkpoint, StateStore
 
 log = logging.getLogger(__name__)
 # s: a zombie holds its files until it wakes and sees that it was put out of the group.
 PATIENCE, SILENCE, RETRY = 60.0, 3.0, 0.2
-Starts = Mapping[int, Mapping[Input, int]]  # by partition, the first offset of each input that the log still has
+T = TypeVar("T")
 
 
 class Owners(Mapping[int, Owner]):
     """Owners by partition number."""
 
-    def __init__(self, config: WorkerConfig, *, partitions: int, topic_ids: Mapping[str, str]) -> None:
-        self._config, self._partitions, self._topic_ids = config, partitions, topic_ids
+    def __init__(self, config: WorkerConfig, topics: Topics) -> None:
+        self.config, self._topics = config, topics
         self.meter = Meter(config.instance or "")
         self._state = StateStore.at(config.state_store) if config.state_store else None
         self._owned: dict[int, Owner] = {}
         self._fresh: dict[int, float] = {}
+        self._name = config.instance or "worker"
         config.folder.mkdir(parents=True, exist_ok=True)
+        if self._state is not None:
+            _check_count(self._state, topics)
 
     def __getitem__(self, partition: int) -> Owner:
         return self._owned[partition]
@@ -40,11 +48,11 @@ class Owners(Mapping[int, Owner]):
     def __len__(self) -> int:
         return len(self._owned)
 
-    async def own(self, partitions: set[int], starts: Starts) -> None:
-        """Own exactly these. When this fails or is cancelled, some of them may be owned."""
+    async def own(self, partitions: set[int], logs: Mapping[int, Log]) -> None:
+        """Own exactly these, of which the log has `logs`. When this fails or is cancelled, some of them may be owned."""
         self.release(set(self._owned) - partitions)
         for partition in sorted(partitions - set(self._owned)):
-            self._owned[partition] = await self._open(partition, starts)
+            self._owned[partition] = await self._open(partition, logs[partition])
             self._fresh[partition] = time.monotonic()
 
     def release(self, partitions: set[int]) -> None:
@@ -52,6 +60,16 @@ class Owners(Mapping[int, Owner]):
         for partition in partitions & set(self._owned):
             self._owned.pop(partition).close()
             log.info("partition %d released", partition)
+
+    def look(self, topics: Topics) -> None:
+        """See what became of the topics: where those of rows were made anew, all rows are sent again. Raises StaleLog,
+        PartitionMismatch."""
+        self._topics.check(topics)
+        self._topics = topics
+        for owner in self._owned.values():
+            if owner.store.meet_outputs(topics.outputs):
+                log.warning("partition %d sends all its rows again: their topics were made anew", owner.partition)
+                owner.republish(_now())
 
     def resend_taken_over(self, after: float) -> None:
         """Once, `after` seconds after opening: what was sent before is sent again, over what a zombie may have sent since."""
@@ -61,31 +79,33 @@ class Owners(Mapping[int, Owner]):
                 if partition in self._owned:
                     self._owned[partition].resend(_now())
 
-    def checkpoint(self) -> None:
-        """Compact every store, and copy it to the state store."""
-        for owner in self._owned.values():
+    async def checkpoint(self) -> None:
+        """Compact every store, and copy it to the state store, which may be far away: batches are applied meanwhile."""
+        for owner in list(self._owned.values()):
+            if owner.closed:  # revoked while another one was copied
+                continue
             started = time.monotonic()
             with self.meter.long(f"the checkpoint of partition {owner.partition}"):
                 owner.compact(_now())
-                try:
-                    if self._state is not None:
-                        self._state.write(owner.store.path, _about(owner, self._config.instance or "worker"))
-                except (OSError, Unavailable) as error:  # the state is safe on this disk; the next round may get through
-                    self.meter.checkpoint_failed()
-                    log.warning("partition %d has no new checkpoint (%s); is the state store writable?", owner.partition, error)
-                else:
-                    self.meter.checkpointed(owner.partition, time.monotonic() - started)
+            try:
+                if self._state is not None:
+                    await _in_thread(partial(self._state.write, owner.store.path, _about(owner, self._name)))
+            except (OSError, Unavailable) as error:  # the state is safe on this disk; the next round may get through
+                self.meter.checkpoint_failed()
+                log.warning("partition %d has no new checkpoint (%s); is the state store writable?", owner.partition, error)
+            else:
+                self.meter.checkpointed(owner.partition, time.monotonic() - started)
 
-    async def _open(self, partition: int, starts: Starts) -> Owner:
+    async def _open(self, partition: int, reach: Log) -> Owner:
         """Waits while another owner has the file, or the disk takes nothing. A file that does not read is set aside (that is, renamed):
         the newest checkpoint that does read takes its place, or the log alone."""
-        path, started, passed, told = self._config.folder / f"partition-{partition}.duckdb", time.monotonic(), set[str](), False
+        path, started, passed, told = self.config.folder / f"partition-{partition}.duckdb", time.monotonic(), set[str](), False
         while True:
             taken, existed = None, path.exists()
             try:
                 with self.meter.long(f"opening partition {partition}"):
-                    taken = self._fetch(path, partition, passed)
-                    owner = self._owner(path, partition, starts[partition])
+                    taken = await _in_thread(partial(self._fetch, path, partition, passed, reach))
+                    owner = self._owner(path, partition, reach)
             except CorruptFile as error:
                 if not existed and taken is None:  # an empty file that does not read: another one would not either
                     raise
@@ -105,32 +125,43 @@ class Owners(Mapping[int, Owner]):
                 log.info("partition %d owned: epoch %d, next %s, %.1f s", partition, owner.store.epoch, owner.next, took)
                 return owner
 
-    def _owner(self, path: Path, partition: int, starts: Mapping[Input, int]) -> Owner:
-        store = PartitionStore.open(path, partition, self._partitions)
+    def _owner(self, path: Path, partition: int, reach: Log) -> Owner:
+        store = PartitionStore.open(path, partition, self._topics.partitions)
         try:
-            store.check_topics(self._topic_ids)
-            if store.seq or not self._config.from_log_start:
-                _check_reach(store, starts)
-            above = self._state.highest_epoch(partition) if self._state else 0
-            return Owner(store, self._config.rules, now=_now(), above=above)
+            store.check_topics(self._topics.inputs)
+            store.meet_outputs(self._topics.outputs)
+            if not store.seq and all(one.begin is not None for one in reach.values()):
+                store.begin_at({topic: one.begin or 0 for topic, one in reach.items()})
+            check(store.next_offsets(), reach, partition=partition)
+            now = _now()
+            return Owner(store, self.config.rules, now=now, above=self._epoch(store, now) - 1)
         except BaseException:
             store.close()
             raise
 
-    def _fetch(self, path: Path, partition: int, passed: set[str]) -> str | None:
-        """Take the newest sound checkpoint that is ahead of the local file and not among `passed`; its name. Any valid one is right for
-        its offsets."""
+    def _epoch(self, store: PartitionStore, now: int) -> int:
+        """Above every epoch in which the partition was owned, here or on another disk."""
+        at_least = max(store.epoch + 1, now)  # without a state store, wall ms are what another disk's epochs are known by
+        if self._state is None:
+            return at_least
+        try:
+            return self._state.begin_epoch(store.partition, owner=self._name, at_least=at_least)
+        except OSError as error:
+            raise Unavailable(f"the state store takes no epoch of partition {store.partition} ({error}); can it be written?") from error
+
+    def _fetch(self, path: Path, partition: int, passed: set[str], reach: Log, stop: Event) -> str | None:
+        """Take the newest sound checkpoint that is ahead of the local file, not among `passed`, and reached by the log; its name. Any
+        valid one is right for its offsets."""
         if self._state is None:
             return None
         try:
-            checkpoints, local = self._state.best(partition, self._topic_ids), -1
-            if checkpoints and path.exists():
-                with PartitionStore.open(path, partition, self._partitions) as store:
-                    local = sum(store.next_offsets().values())
+            found = self._state.best(partition, self._topics.inputs)
+            checkpoints = [one for one in found if one.partitions == self._topics.partitions]
+            local = self._local(path, partition) if checkpoints and path.exists() else -1
             for one in checkpoints:
                 if sum(one.next.values()) <= local:
                     break
-                if one.name not in passed and self._copied(self._state, one, path):
+                if one.name not in passed and reaches(one.next, reach) and self._copied(self._state, one, path, stop):
                     return one.name
         except OSError as error:
             raise Unavailable(
@@ -138,9 +169,19 @@ class Owners(Mapping[int, Owner]):
             ) from error
         return None
 
-    def _copied(self, state: StateStore, checkpoint: Checkpoint, path: Path) -> bool:
+    def _local(self, path: Path, partition: int) -> int:
+        """How far the local file is; one from before the topics grew is set aside, since the state store has what it was moved to."""
         try:
-            state.fetch(checkpoint, path)
+            with PartitionStore.open(path, partition, self._topics.partitions) as store:
+                return sum(store.next_offsets().values())
+        except PartitionMismatch as error:
+            log.warning("%s is set aside as %s.replaced: %s", path, path.name, error)
+            os.replace(path, f"{path}.replaced")
+            return -1
+
+    def _copied(self, state: StateStore, checkpoint: Checkpoint, path: Path, stop: Event) -> bool:
+        try:
+            state.fetch(checkpoint, path, stop=stop)
         except CorruptFile as error:
             log.warning("partition %d: %s", checkpoint.partition, error)
             return False
@@ -148,18 +189,33 @@ class Owners(Mapping[int, Owner]):
         return True
 
 
-def _check_reach(store: PartitionStore, starts: Mapping[Input, int]) -> None:
-    for topic, needed in store.next_offsets().items():
-        if starts[topic] > needed:
-            raise StaleLog(
-                f"{TOPIC_OF[topic]}-{store.partition} starts at offset {starts[topic]}, this state needs {needed}: records in between were "
-                "deleted. Restore a newer checkpoint of the partition, or move the folder away and start with --from-log-start"
+def _check_count(state: StateStore, topics: Topics) -> None:
+    """Raises PartitionMismatch when the state store holds a run of these topics from before they grew."""
+    for partition in state.partitions():
+        counts = {one.partitions for one in state.best(partition, topics.inputs)}
+        if counts and topics.partitions not in counts:
+            raise PartitionMismatch(
+                f"the state store has partition {partition} of {max(counts)}, the topics have {topics.partitions} partitions; stop all "
+                f"workers and run `forage topics migrate --partitions {topics.partitions}`"
             )
+
+
+async def _in_thread(work: Callable[[Event], T]) -> T:
+    """What `work` returns, with the event loop free meanwhile. When cancelled, the event that it is given is set, and it is waited for:
+    what it does to a partition's file must not go on under the next owner."""
+    stop = Event()
+    task = asyncio.ensure_future(asyncio.to_thread(work, stop))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait([task])
+        raise
 
 
 def _about(owner: Owner, name: str) -> Checkpoint:
     store = owner.store
-    return Checkpoint(store.partition, store.epoch, owner.next, name, store.topic_ids())
+    return Checkpoint(store.partition, store.epoch, dict(owner.next), name, store.topic_ids(), store.partitions)
 
 
 def _now() -> int:

@@ -8,7 +8,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from schemas.codec import encode
 from schemas.errors import Unavailable
 from schemas.events import Tick
 from schemas.topics import ACTIONS, IMPRESSIONS
-from streams.admin import inputs_of, topic_ids
+from streams.admin import inputs_of
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.consumer import install
 from streams.faust_app.owner import Owner
@@ -30,11 +30,13 @@ from streams.faust_app.sender import Sender
 from streams.faust_app.status import REFRESH, UNSENT, Meter, Status
 from streams.faust_app.watchdog import STALLED, Watchdog
 from streams.kernel.changes import INPUT_OF, Record
+from streams.moving.topics import Topics
 
 log = logging.getLogger(__name__)
 TAKE, WITHIN = 16, 0.02  # fetches in one transaction, and the longest time (s) that a fetch waits for company
 FETCH_BYTES = 2 * 1024 * 1024  # so that at most TAKE * FETCH_BYTES = 32 MB (packed) wait; a transaction costs tens of ms: few, large ones
 TICK_EVERY, SEND_EVERY = 10.0, 0.1  # s
+LOOK_EVERY = 10.0  # s between looks at what became of the topics
 SESSION = 6  # s: the smallest that a broker allows by default; a dead worker's partitions are idle for so long
 GC = (100_000, 20, 100)  # many searches are open, none in a cycle: looking at them all, as by default, takes seconds of every minute
 INPUTS = (IMPRESSIONS.name, ACTIONS.name)
@@ -101,7 +103,7 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
     app.task(send)
 
     async def checkpoint() -> None:
-        owners.checkpoint()
+        await owners.checkpoint()
 
     app.timer(config.checkpoint_every)(checkpoint)
 
@@ -109,6 +111,13 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
         owners.resend_taken_over(2 * SESSION)
 
     app.timer(SESSION)(resend)
+
+    async def look() -> None:
+        with suppress(Unavailable):  # the next look may find the broker
+            now = await asyncio.to_thread(Topics.of, config.bootstrap, security=config.security)
+            owners.look(now)
+
+    app.timer(LOOK_EVERY)(look)
     return app
 
 
@@ -144,22 +153,26 @@ def _keep_looking(loop: asyncio.AbstractEventLoop, owners: Owners, watchdog: Wat
     loop.call_soon(look)
 
 
-def run(config: WorkerConfig, *, on_status: Callable[[Status], None] = lambda _: None, stalled: float = STALLED) -> int:
+def run(
+    config: WorkerConfig, *, on_status: Callable[[Status], None] = lambda _: None, stalled: float = STALLED,
+    beside: AbstractContextManager[object] | None = None,
+) -> int:  # fmt: skip
     """Work until SIGTERM or SIGINT. Raises ForageError when this worker may not start; one that may not go on ends with its error.
 
     `on_status` gets the newest status about once a second, from one thread or another. `stalled`: seconds after which a worker that has
-    work and does not do it ends with code 70.
+    work and does not do it ends with code 70. `beside` is entered once this worker may start, and left when it ends.
     """
     gc.set_threshold(*GC)
-    partitions, clock = inputs_of(config.bootstrap, security=config.security)
-    ids = topic_ids(config.bootstrap, INPUTS, security=config.security)
+    _, clock = inputs_of(config.bootstrap, security=config.security)
+    topics = Topics.of(config.bootstrap, security=config.security)
     slot = hold_slot(config.folder, config.instance)
-    owners = Owners(config, partitions=partitions, topic_ids=ids)
+    owners = Owners(config, topics)
     try:
         app = create_app(config, owners, ticks=clock == "LogAppendTime")
         worker = app.Worker(redirect_stdouts=False, quiet=True, override_logging=False)  # whoever started this process says how it logs
         worker.spinner = None
-        with Watchdog(config.bootstrap, owners.meter, tell=on_status, limit=stalled, security=config.security) as watchdog:
+        dog = Watchdog(config.bootstrap, owners.meter, tell=on_status, limit=stalled, security=config.security)
+        with beside or nullcontext(), dog as watchdog:
             _keep_looking(worker.loop, owners, watchdog)
             worker.execute_from_commandline()
     except SystemExit as done:

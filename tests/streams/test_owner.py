@@ -23,7 +23,7 @@ def path(tmp_path):
 
 
 def own(path, now=NOW, **more) -> Owner:
-    return Owner(PartitionStore.open(path, 0, 1), RULES, now=now, **more)
+    return Owner(PartitionStore.open(path, 0, 1), RULES, now=now, **({"clock": lambda: 0.0} | more))
 
 
 @pytest.fixture
@@ -192,9 +192,9 @@ def test_a_new_owner_sends_rows_of_the_last_ten_minutes_again_and_messages_once(
 
 
 def test_epochs_exceed_the_files_the_clocks_and_the_checkpoints(path):
-    assert [own_and_close(path, now) for now in (NOW, NOW, NOW - 50_000)] == [1_800_000_000, 1_800_000_001, 1_800_000_002]
-    assert own_and_close(path, NOW, above=1_900_000_000) == 1_900_000_001
-    assert own_and_close(path, NOW + 1_000) == 1_900_000_002
+    assert [own_and_close(path, now) for now in (NOW, NOW, NOW - 50_000)] == [NOW, NOW + 1, NOW + 2]
+    assert own_and_close(path, NOW, above=NOW + 90_000) == NOW + 90_001
+    assert own_and_close(path, NOW + 1_000) == NOW + 90_002
 
 
 def own_and_close(path, now, **more):

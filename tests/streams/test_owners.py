@@ -9,12 +9,15 @@ from schemas.errors import StaleLog, Unavailable
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owners import Owners
 from streams.kernel.share import digest_state
+from streams.moving.reach import Reach
+from streams.moving.topics import Topics
 from streams.partition_store import PartitionStore
 from streams.state_store import StateStore
 from tests.streams.searchbox import RULES, act, page, record
 
 IDS = {"search.impressions": "i", "search.actions": "a"}
-START = {"impressions": 0, "actions": 0}
+OUTPUTS = {"memory.q2e": "m", "state.shares": "s"}
+ALL = {"impressions": Reach(0, 99), "actions": Reach(0, 99)}
 
 
 @pytest.fixture
@@ -23,11 +26,11 @@ def config(tmp_path):
 
 
 def owners(config, *, ids=IDS):
-    return Owners(config, partitions=1, topic_ids=ids)
+    return Owners(config, Topics(1, ids, OUTPUTS))
 
 
-def own(owned, *partitions, starts=START):
-    asyncio.run(owned.own(set(partitions), dict.fromkeys(partitions, starts)))
+def own(owned, *partitions, log=ALL):
+    asyncio.run(owned.own(set(partitions), dict.fromkeys(partitions, log)))
     return [owned[partition] for partition in partitions]
 
 
@@ -38,14 +41,14 @@ def run(config, *events, checkpoint=False):
     for event in events:
         owner.apply([record(owner.next[topic], event, 0) for topic in [f"{event.type}s"]], 0)
     if checkpoint:
-        owned.checkpoint()
+        asyncio.run(owned.checkpoint())
     state = dict(owner.next), digest_state([owner.store.share()], [owner.kernel])
     owned.release({0})
     return state
 
 
 def test_exactly_what_is_assigned_is_open(config, tmp_path):
-    owned = Owners(config, partitions=3, topic_ids=IDS)
+    owned = Owners(config, Topics(3, IDS, OUTPUTS))
     own(owned, 0, 1)
     kept = owned[1]
     own(owned, 1, 2)
@@ -99,7 +102,7 @@ def test_a_log_that_no_longer_reaches_is_refused_with_the_remedy(config):
     run(config, page())
     owned = owners(config)
     with pytest.raises(StaleLog, match=r"search\.actions-0 starts at offset 1, this state needs 0.*Restore a newer checkpoint"):
-        own(owned, 0, starts={"impressions": 1, "actions": 1})
+        own(owned, 0, log=dict.fromkeys(ALL, Reach(1, 99)))
     assert len(owned) == 0
     run(config, act("1"))  # the file was closed again
 

@@ -9,7 +9,7 @@ from schemas.errors import CorruptFile, Unavailable
 from streams.state_store import KEEP, Checkpoint, StateStore
 
 IDS = {"search.impressions": "i", "search.actions": "a"}
-FIRST = Checkpoint(0, 7, {"impressions": 10, "actions": 5}, "worker 1", IDS)
+FIRST = Checkpoint(0, 7, {"impressions": 10, "actions": 5}, "worker 1", IDS, 1)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def damage(path, where):
 
 def test_a_checkpoint_is_read_back_by_another_worker(root, file, tmp_path):
     name = StateStore.at(str(root)).write(file, FIRST)
-    assert name == "000000000007-000000000000010-000000000000005-worker_1"
+    assert name == "000000000000007-000000000000010-000000000000005-worker_1"
     other = StateStore.at(f"file://{root}")
     (best,) = other.best(0, IDS)
     assert (best.partition, best.epoch, best.next, best.owner, best.topic_ids) == (0, 7, FIRST.next, "worker 1", IDS)
@@ -67,7 +67,7 @@ def test_three_are_kept_and_manifests_go_first(root, file):
     store = StateStore.at(str(root))
     for number in range(6):
         store.write(file, at(number, number))
-    kept = [f"000000000007-{n:015d}-{n:015d}-worker_1{end}" for n in range(6 - KEEP, 6) for end in (".duckdb", ".json")]
+    kept = [f"000000000000007-{n:015d}-{n:015d}-worker_1{end}" for n in range(6 - KEEP, 6) for end in (".duckdb", ".json")]
     assert sorted(path.name for path in (root / "partition-0").iterdir()) == kept
     assert KEEP == 3
 
