@@ -135,6 +135,12 @@ def _apply(owner: Owner, events: list[Any], meter: Meter) -> None:
         "applied %d: %s to %s in %.3f s at %.3f",
         owner.partition, list(before.values()), list(owner.next.values()), ended - started, ended,
     )  # fmt: skip
+    if sent_on := [out for out in changes.outgoing if out.topic in INPUTS]:
+        log.warning(
+            "%d records were on partition %d though their keys belong elsewhere, such as search %s of %s; they are sent on. Set "
+            "partitioner=murmur2_random in that producer if it uses librdkafka, or take the partitioner of its own out (docs/producers.md)",
+            len(sent_on), owner.partition, sent_on[0].key, sent_on[0].topic,
+        )  # fmt: skip
 
 
 def _keep_looking(loop: asyncio.AbstractEventLoop, owners: Owners, watchdog: Watchdog) -> None:
