@@ -58,7 +58,10 @@ class Owners(Mapping[int, Owner]):
     def release(self, partitions: set[int]) -> None:
         """Close those of these that are owned."""
         for partition in partitions & set(self._owned):
-            self._owned.pop(partition).close()
+            try:
+                self._owned.pop(partition).close()
+            except (CorruptFile, Unavailable) as error:  # all that could not be noted is up to where messages were acknowledged
+                log.warning("partition %d: its next owner sends some messages again: %s", partition, error)
             log.info("partition %d released", partition)
 
     def look(self, topics: Topics) -> None:
