@@ -34,24 +34,17 @@ class OutcomeLog:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def append(self, conclusions: Sequence[Outcome | Amendment]) -> Path | None:
-        """Write a batch as one file, whole or not at all; None for an empty one. The same batch again is the same file again.
-
-        The name is the first id (its safe letters), the count, and a hash over all ids: two batches never share a name.
-        """
+        """Write a batch as one file, whole or not at all; None for an empty one. The same batch again is the same file again."""
         rows = sorted((identity(one), one.type, one.time, getattr(one, "client", ""), encode(one)) for one in conclusions)
         if not rows:
             return None
-        table = pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=_SCHEMA)
-        mark = sha256("\n".join(repr(row[0]) for row in rows).encode()).hexdigest()[:12]
-        path = self.folder / f"{re.sub('[^0-9A-Za-z]', '_', rows[0][0])[:64]}-{len(rows)}-{mark}.parquet"
-        write_then_rename(path, partial(pq.write_table, table, compression="zstd", write_page_checksum=True))
-        return path
+        return write(self.folder, pa.Table.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=_SCHEMA))
 
     def scan(self, wants: Callable[[str, int], bool]) -> Iterator[Outcome | Amendment]:
         """Every amendment, and the finals whose (id, time in ms) are wanted: file by file, so ids may come more than once, and in little
         memory. Raises CorruptFile naming a damaged file."""
         for path in sorted(self.folder.glob("*.parquet")):
-            rows = _rows(path, ["id", "type", "time", "body"])
+            rows = rows_of(path, ["id", "type", "time", "body"])
             for name, kind, time, body in zip(*(column.to_pylist() for column in rows.columns), strict=True):
                 if kind != "final" or wants(name, time):
                     yield _parsed(name, path, body)
@@ -62,7 +55,7 @@ class OutcomeLog:
         `at_once` bounds what is in memory: 20,000 conclusions of 10 KB are 200 MB. Every file is opened once for each such span.
         """
         files = sorted(self.folder.glob("*.parquet"))
-        ids = sorted({name for path in files for name in _rows(path, ["id"])["id"].to_pylist()})
+        ids = sorted({name for path in files for name in rows_of(path, ["id"])["id"].to_pylist()})
         for start in range(0, len(ids), at_once):
             span = ids[start : start + at_once]
             bodies: dict[str, tuple[Path, bytes]] = {}
@@ -73,7 +66,18 @@ class OutcomeLog:
                 yield _parsed(name, *bodies.pop(name))
 
 
-def _rows(path: Path, columns: list[str]) -> pa.Table:
+def write(folder: Path, rows: pa.Table) -> Path:
+    """One file of rows, sorted by id. The name is the first id (its safe letters), the count, and a hash over all ids: two batches never
+    share a name."""
+    ids = rows["id"].to_pylist()
+    mark = sha256("\n".join(map(repr, ids)).encode()).hexdigest()[:12]
+    path = folder / f"{re.sub('[^0-9A-Za-z]', '_', ids[0])[:64]}-{len(ids)}-{mark}.parquet"
+    write_then_rename(path, partial(pq.write_table, rows, compression="zstd", write_page_checksum=True))
+    return path
+
+
+def rows_of(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Columns of a file, all by default: id, type, time, client, body. Raises CorruptFile."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if not file.schema_arrow.equals(_SCHEMA):
@@ -85,10 +89,10 @@ def _rows(path: Path, columns: list[str]) -> pa.Table:
 
 def _between(path: Path, first: str, last: str) -> Iterator[tuple[str, bytes]]:
     """(id, body) of a file with first <= id <= last; its rows are sorted by id."""
-    names = _rows(path, ["id"])["id"].to_pylist()
+    names = rows_of(path, ["id"])["id"].to_pylist()
     low, high = bisect_left(names, first), bisect_right(names, last)
     if low < high:
-        yield from zip(names[low:high], _rows(path, ["body"])["body"].slice(low, high - low).to_pylist(), strict=True)
+        yield from zip(names[low:high], rows_of(path, ["body"])["body"].slice(low, high - low).to_pylist(), strict=True)
 
 
 def _parsed(name: str, path: Path, body: bytes) -> Outcome | Amendment:

@@ -8,11 +8,15 @@ import pyarrow as pa
 
 from learners.tallies import Tallies
 from memory_index import shares
+from memory_index.erasure import rewritten
 from memory_index.store import Store
 from schemas.errors import PartitionMismatch, StaleLog
-from schemas.rows import MemoryKey, TallyKey
+from schemas.rows import SKETCH, MemoryKey, TallyKey
 from streams import compacting
+from streams.erasing.erasing import Erasing, Statement, spans
+from streams.erasing.taking import forgets
 from streams.kernel.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SetHash
+from streams.kernel.erased import ErasedPeople
 from streams.kernel.join import Rules
 from streams.kernel.kernel import Kernel
 from streams.kernel.seen_ids import SeenIds
@@ -46,8 +50,7 @@ class PartitionStore:
     @classmethod
     def open(cls, path: Path, partition: int, partitions: int) -> "PartitionStore":
         """Open or create the file. Raises Unavailable, CorruptFile, PartitionMismatch."""
-        sql = (files("streams") / "partition_store.sql").read_text("utf-8")
-        store = Store(path, [shares.schema_sql(), sql])
+        store = Store(path, _schema())
         try:
             return cls(store, partition, partitions)
         except BaseException:
@@ -70,18 +73,20 @@ class PartitionStore:
     def kernel(self, rules: Rules) -> Kernel:
         """The kernel as of the last transaction."""
         applied = dict(self._applied())
-        return Kernel.restore(
+        kernel = Kernel.restore(
             self.partition, self.partitions, rules,
             next_={topic: applied.get(topic, (0, 0))[0] for topic in INPUTS},
             times={topic: applied.get(topic, (0, 0))[1] for topic in INPUTS},
             ids=self._seen_ids(),
             events=(SavedEvent(*row) for row in self._rows("SELECT search_id, topic, time, value FROM events")),
         )  # fmt: skip
+        kernel.erased = ErasedPeople(rules, spans(self.erasings()))
+        return kernel
 
-    def commit(self, changes: Changes, *, sent: tuple[int, int] | None = None) -> None:
+    def commit(self, changes: Changes, *, sent: tuple[int, int] | None = None, also: Sequence[Statement] = ()) -> None:
         """One transaction: counts, tallies, open searches, ids, outgoing messages, and where both inputs stand.
 
-        `sent`: with it, note as `mark_sent` does.
+        `sent`: with it, note as `mark_sent` does. `also`: statements that go before what is appended.
         """
         seq = self.seq + 1
         tables = {
@@ -94,7 +99,7 @@ class PartitionStore:
         tables["ids"], tables["events"] = _table(_IDS, changes.ids), _table(_EVENTS, changes.events)
         tables["sets"] = _table(_SETS, [(name, one.count, str(one.total)) for name, one in changes.sets.items()])
         marks = [("INSERT INTO sent VALUES (?, ?)", list(sent))] if sent else []
-        self._store.append(tables, [("DELETE FROM applied", []), *marks])
+        self._store.append(tables, [("DELETE FROM applied", []), *marks, *forgets(changes.forgotten), *also])
         self.seq = seq
 
     def begin_epoch(self, at_least: int) -> int:
@@ -198,6 +203,28 @@ class PartitionStore:
         self._store.append(tables, [("UPDATE applied SET seq = ?", [self.seq + 1])])
         self.seq += 1
 
+    def erasings(self) -> list[Erasing]:
+        """The erasures that were accepted here, and how far each is done."""
+        return [Erasing(*row) for row in self._rows(f"SELECT {', '.join(Erasing._fields)} FROM erased ORDER BY client, until")]
+
+    def full_rows(self, clients: Sequence[int]) -> list[MemoryKey]:
+        """Rows whose sketch is full and holds one of these people."""
+        rows = f"SELECT {', '.join(shares.KEYS)} FROM memory {shares.BY_KEY} HAVING "
+        held = "flatten(list(clients))"
+        return self._rows(f"{rows} list_has_any({held}, ?::UBIGINT[]) AND len(list_distinct({held})) >= {SKETCH}", [list(clients)])
+
+    def newest_hour(self) -> int:
+        """The newest hour of the tallies, 0 without any."""
+        return self._one("SELECT coalesce(max(hour), 0) FROM tallies")
+
+    def purge(self, now: int) -> None:
+        """Nothing of what was deleted is in the file any more: rows of zeros that need not be sent again go, and the file is written anew.
+        Raises Unavailable when the disk does not take it."""
+        zeros = f"(SELECT {', '.join(shares.KEYS)} FROM memory {shares.BY_KEY} HAVING NOT ({shares.NOT_ZERO}) AND max(seq) <= ?) AS zeros"
+        same = " AND ".join(f"memory.{name} = zeros.{name}" for name in shares.KEYS)
+        self._store.append({}, [(f"DELETE FROM memory USING {zeros} WHERE {same}", [self.resend_from(now)])])
+        self._store = rewritten(self._store, _schema())
+
     def topic_ids(self) -> dict[str, str]:
         """Ids of the topics that the offsets belong to."""
         return dict(self._rows("SELECT topic, id FROM topic_ids"))
@@ -234,6 +261,10 @@ class PartitionStore:
 
     def _one(self, sql: str, params: Sequence[object] = ()) -> int:
         return int(self._rows(sql, params)[0][0])
+
+
+def _schema() -> list[str]:
+    return [shares.schema_sql(), (files("streams") / "partition_store.sql").read_text("utf-8")]
 
 
 def _table(schema: pa.Schema, rows: Sequence[tuple]) -> pa.Table:  # type: ignore[type-arg]
