@@ -18,9 +18,10 @@ from schemas.errors import ForageError
 # Libraries of each role, as modules; a test holds them against pyproject.toml.
 ROLES: dict[str, tuple[str, ...]] = {
     "base": ("pydantic", "kafka", "lz4", "numpy", "typer"),
-    "search": ("tantivy", "hnswlib", "pyarrow"),
-    "worker": ("faust", "aiokafka", "duckdb", "pyarrow", "river", "cramjam"),
+    "search": ("tantivy", "hnswlib", "pyarrow", "prometheus_client"),
+    "worker": ("faust", "aiokafka", "duckdb", "pyarrow", "river", "cramjam", "prometheus_client"),
 }
+SHARED = {"pyarrow", "prometheus_client"}  # of both: what another role brings says nothing of this one
 FREE = 2 << 30  # bytes: a worker's files of a busy day, with room to compact them
 OTHER_NAMES = ("FORAGE_DATA", "FORAGE_KAFKA_LIBS", "FORAGE_KAFKA_PORT")  # of tests and of the development broker
 State = Literal["ok", "note", "problem"]
@@ -60,7 +61,7 @@ def libraries(role: str) -> Finding:
     if not missing:
         return Finding(f"role {role}", "ok", "all its libraries are installed")
     remedy = "pip install forage" if role == "base" else f"pip install 'forage[{role}]'"
-    state: State = "problem" if role == "base" or set(missing) < set(ROLES[role]) - {"pyarrow"} else "note"
+    state: State = "problem" if role == "base" or set(missing) < set(ROLES[role]) - SHARED else "note"
     return Finding(f"role {role}", state, f"{', '.join(missing)} missing", f"{remedy}, if this machine is to have the role")
 
 

@@ -1,10 +1,12 @@
 """The log of a running worker, for people: one line for each event of interest, and no flood while the broker is away."""
 
+import json
 import logging
 import re
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from schemas.errors import ForageError
 
@@ -13,6 +15,7 @@ QUIET = {
     "kafka.net.selector": logging.ERROR,  # it warns of tasks that take long, as they do on a busy machine
     "streams.faust_app.consumer": logging.WARNING,  # Faust tells of its steps under this name too
 }
+PARTITION = re.compile(r"\bpartition (\d+)\b")
 EVERY = 10.0  # s between two lines of one kind: an outage gives some 290 KB/s per worker otherwise
 APPLIED = "applied "  # one line a transaction, for those who measure; the sums of `streams/faust_app/report.py` stand for them
 
@@ -58,10 +61,29 @@ class OneLine(logging.Formatter):
         return super().formatMessage(record)
 
 
-def configure(role: str) -> None:
-    """Log to stderr as people read it, each line with the `role` of its process. Call it once, before the first line."""
+class OneObject(OneLine):
+    """A line is a JSON object: ts (ISO 8601, UTC), level, role, logger, message; where they are known instance, partition, traceback."""
+
+    def __init__(self, role: str, instance: str = "") -> None:
+        super().__init__("%(message)s")
+        self._always = {"role": role} | ({"instance": instance} if instance else {})
+
+    def format(self, record: logging.LogRecord) -> str:
+        message, _, trace = super().format(record).partition("\n")
+        ts = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, object] = {"ts": ts, "level": record.levelname, **self._always, "logger": record.name, "message": message}
+        if found := PARTITION.search(message):
+            line["partition"] = int(found[1])
+        if trace:
+            line["traceback"] = trace
+        return json.dumps(line, ensure_ascii=False)
+
+
+def configure(role: str, *, form: str = "text", instance: str = "") -> None:
+    """Log to stderr, each line with the `role` of its process: for people, or as JSON for programs. Call it before the first line."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine(f"%(asctime)s %(levelname)-7s {role} %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    text = OneLine(f"%(asctime)s %(levelname)-7s {role:9} %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
+    handler.setFormatter(OneObject(role, instance) if form == "json" else text)
     handler.addFilter(Sparing())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name, level in (dict.fromkeys(LIBRARIES, logging.WARNING) | QUIET).items():

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 
+from ops.telemetry import metrics_address
 from schemas.errors import InvalidSetting
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+FORMATS = ("text", "json")
 _ADDRESS = re.compile(r"[^\s:,/]+:\d{1,5}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 NAMES: dict[str, str] = {
@@ -30,6 +32,8 @@ NAMES: dict[str, str] = {
     "sasl_password": "FORAGE_SASL_PASSWORD",
     "strategies": "FORAGE_STRATEGIES",
     "encoder": "FORAGE_ENCODER",
+    "metrics": "FORAGE_METRICS",
+    "log_format": "FORAGE_LOG_FORMAT",
 }
 SECRET_FILES = {"client_key": "FORAGE_CLIENT_KEY_FILE", "sasl_password": "FORAGE_SASL_PASSWORD_FILE"}  # files to read a secret from
 VARIABLES = (*NAMES.values(), *SECRET_FILES.values())
@@ -55,6 +59,8 @@ class Settings:
     sasl_password: str = field(default="", repr=False)
     strategies: tuple[str, ...] = ("lexical", "trigrams", "memory", "neighbours", "popular", "xmr")  # what needs no encoder and no dates
     encoder: str = ""  # of the dense strategy: a model's folder, a package that carries one, or org/model of the hub; none without
+    metrics: str = ""  # HOST:PORT or a port of this host where a worker's metrics can be read; not served without
+    log_format: str = "text"  # of a worker's log: text for people, json for programs, one object a line
 
     @property
     def security(self) -> dict[str, object]:
@@ -101,6 +107,10 @@ def read(environment: Mapping[str, str]) -> Settings:
     if len(set(settings.strategies)) != len(settings.strategies) or not settings.strategies:
         _refuse("strategies", given["strategies"], "must name at least one strategy, each once; write lexical,memory,popular")
     _check_security(settings)
+    if settings.metrics:
+        metrics_address(settings.metrics)
+    if settings.log_format not in FORMATS:
+        _refuse("log_format", settings.log_format, f"must be one of {', '.join(FORMATS)}")
     if len(settings.client_key.encode()) > 64:
         _refuse("client_key", "longer than 64 bytes", "at most 64 bytes are used; take a shorter random key")
     return settings

@@ -6,6 +6,7 @@ A label never holds what a person typed, who a person is, or a secret: partition
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from schemas.errors import InvalidSetting
 from schemas.outcomes import REASONS
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ KINDS = (  # as streams.kernel counts them
     "impressions", "actions", "final", "amendment", "duplicate", "misrouted", "redelivered", "tick", "suggest_impression", "suggest_accept",
 )  # fmt: skip
 QUARANTINED = "quarantined_"
+LOOPBACK = "127.0.0.1"
 
 
 class Metric(NamedTuple):
@@ -164,3 +166,11 @@ def of_producer(counters: "Counters") -> Iterator[Sample]:
         yield Sample("forage_producer_events_total", (fate,), getattr(counters, fate))
     yield Sample("forage_producer_waiting", (), counters.queued)
     yield Sample("forage_producer_spilled_bytes", (), counters.spilled_bytes)
+
+
+def metrics_address(text: str, *, beside: int = 0) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`; a port alone means loopback. `beside`: that many ports further. Raises InvalidSetting."""
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or not 0 < int(port) + beside <= 65_535 or (":" in host and not host.startswith("[")):
+        raise InvalidSetting(f"the address for metrics is {text}: must be HOST:PORT or PORT; write 9464, or 0.0.0.0:9464 for all networks")
+    return host.strip("[]") or LOOPBACK, int(port) + beside

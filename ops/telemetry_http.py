@@ -10,9 +10,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from ops.telemetry import METRICS, Sample
-from schemas.errors import InvalidSetting, Unavailable
-
-LOOPBACK = "127.0.0.1"
+from schemas.errors import Unavailable
 
 
 class Exposed(Collector):
@@ -49,14 +47,6 @@ def _family(name: str, samples: Iterable[Sample]) -> Family:
     for sample in samples:
         family.add_metric(sample.labels, float(sample.value))  # type: ignore[arg-type]
     return family
-
-
-def address(text: str, *, beside: int = 0) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`; a port alone means loopback. `beside`: that many ports further. Raises InvalidSetting."""
-    host, _, port = text.rpartition(":")
-    if not port.isdigit() or not 0 < int(port) + beside <= 65_535 or (":" in host and not host.startswith("[")):
-        raise InvalidSetting(f"the address for metrics is {text}: must be HOST:PORT or PORT; write 9464, or 0.0.0.0:9464 for all networks")
-    return host.strip("[]") or LOOPBACK, int(port) + beside
 
 
 def serve(where: tuple[str, int], source: Callable[[], Iterable[Sample]]) -> None:

@@ -59,7 +59,7 @@ class Status:
     instance: str = ""
     counted: Mapping[str, int] = field(default_factory=dict)  # by kind, as streams.kernel names them
     records: Mapping[Input, int] = field(default_factory=dict)
-    transactions: Times = Times()
+    transactions: Times = field(default_factory=Times)
     sent: int = 0
     rounds: int = 0  # of sending, whether they succeeded or not
     rebalances: int = 0
@@ -146,8 +146,8 @@ class Meter:
         self._waits = {owner: self._waits.get(owner, deque()) for owner in owners.values()}
         return Status(
             instance=self._instance, counted=dict(self._counted), records=dict(self._records),
-            transactions=Times(counts=tuple(self._transactions), total=self._seconds), sent=self._sent, rounds=self._rounds, rebalances=self._rebalances,
-            checkpoint_failures=self._failures,
+            transactions=Times(counts=tuple(self._transactions), total=self._seconds),
+            sent=self._sent, rounds=self._rounds, rebalances=self._rebalances, checkpoint_failures=self._failures,
             partitions={number: self._partition(owner, now) for number, owner in owners.items()},
         )  # fmt: skip
 

@@ -1,10 +1,12 @@
 """The log of a running worker: what comes through, and what is held back."""
 
+import json
 import logging
+import sys
 
 import pytest
 
-from ops.logs import OneLine, Sparing
+from ops.logs import OneLine, OneObject, Sparing
 from schemas.errors import StaleLog
 
 
@@ -61,3 +63,22 @@ def test_what_was_refused_on_purpose_needs_no_traceback(error, lines):
     text = OneLine("%(levelname)s %(message)s").format(record)
     assert str(error) in text
     assert len(text.splitlines()) == lines
+
+
+def test_for_programs_a_line_is_one_object():
+    formatter = OneObject("stream", "w1")
+    record = logging.LogRecord("streams.faust_app.owners", logging.INFO, "here.py", 1, "partition %d released", (3,), None)
+    record.created = 1_800_000_000.25
+    assert json.loads(formatter.format(record)) == {
+        "ts": "2027-01-15T08:00:00.250+00:00", "level": "INFO", "role": "stream", "instance": "w1",
+        "logger": "streams.faust_app.owners", "message": "partition 3 released", "partition": 3,
+    }  # fmt: skip
+    try:
+        raise ValueError("a mistake of ours")
+    except ValueError:
+        record = logging.LogRecord("mode", logging.ERROR, "here.py", 1, "crashed\nbadly", (), sys.exc_info())
+    text = OneObject("publisher").format(record)
+    assert len(text.splitlines()) == 1
+    line = json.loads(text)
+    assert (line["message"], "partition" in line, "instance" in line) == ("crashed badly", False, False)
+    assert line["traceback"].splitlines()[-1] == "ValueError: a mistake of ours"
