@@ -17,7 +17,7 @@ from learners.draw import plan
 from learners.drift import since
 from learners.features import ARM_FEATURES, QUERY_CLASSES, class_index
 from learners.selection.arm import OWN_WEIGHT, PRIOR_CREDIT, Posteriors, Sums, fit_arms, own_mean
-from learners.tallies import HOURS_KEPT, RANK_BINS, Tallies, arm_context, triangle
+from learners.tallies import DAYS_KEPT, HOURS_KEPT, RANK_BINS, Tallies, arm_context, triangle
 from schemas.base import UNIT
 from schemas.snapshots import Array, Content
 
@@ -81,13 +81,15 @@ class _Hours:
         return self._first, self._matrix
 
     def weighted(self, newest_day: int, half_life_days: float, since: int) -> NDArray[np.float64]:
-        """sum_day 2^(-age / half life) * sums from hour `since` on; days are added first and in order, so that nothing rounds anew."""
+        """sum_day 2^(-age / half life) * sums from hour `since` on, none past DAYS_KEPT. Days are added first and in order, so that
+        nothing rounds anew."""
         first, sums = self.read(newest_day)
         if (at := (newest_day, half_life_days, since)) not in self._days:
             begin = int(np.searchsorted(first, since))
             days = first[begin:] // 24
             starts = np.flatnonzero(np.diff(days, prepend=-1))
-            weights = np.exp2(np.minimum(0.0, days[starts] - float(newest_day)) / half_life_days)
+            ages = np.maximum(0.0, float(newest_day) - days[starts])
+            weights = np.where(ages > DAYS_KEPT, 0.0, np.exp2(-ages / half_life_days))
             self._days = {at: (begin, starts, weights)}
         begin, starts, weights = self._days[at]
         by_day = np.add.reduceat(sums[begin:], starts) if len(starts) else sums[begin:]

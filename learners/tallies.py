@@ -17,6 +17,7 @@ RANK_BINS = ((1, 5), (6, 10), (11, 20), (21, 50), (51, 100), (101, 100_000))
 _BEFORE = np.array([low - 1 for low, _ in RANK_BINS])  # candidates in the bins before
 _WIDTH = np.array([high - low + 1 for low, high in RANK_BINS])
 HOURS_KEPT = 48  # whole days older than this many hours are kept by the day
+DAYS_KEPT = 90  # older days, counted from the newest, are kept under hour 0 and read with weight 0
 
 
 @cache
@@ -51,15 +52,22 @@ def add(into: Tallies, more: Tallies) -> None:
 
 
 def fold(tallies: Tallies, newest_hour: int) -> Tallies:
-    """The same sums with hours of whole days before newest - 48 h added into the day's first hour.
+    """The same sums with hours of whole days before newest - 48 h added into the day's first hour, and days past DAYS_KEPT into hour 0.
 
     Folding commutes with adding, and folding by an older `newest_hour` first changes nothing.
     """
-    keep, out = (newest_hour - HOURS_KEPT) // 24 * 24, Tallies()
+    out = Tallies()
     for (kind, arm, context, hour), sums in tallies.items():
-        key = (kind, arm, context, hour if hour >= keep else hour // 24 * 24)
+        key = (kind, arm, context, folded(hour, newest_hour))
         out[key] = out[key] + sums if key in out else sums.copy()
     return out
+
+
+def folded(hour: int, newest_hour: int) -> int:
+    """The hour under which an hour's sums are kept."""
+    if hour >= (newest_hour - HOURS_KEPT) // 24 * 24:
+        return hour
+    return hour // 24 * 24 if newest_hour // 24 - hour // 24 <= DAYS_KEPT else 0
 
 
 class TallyBatch:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from schemas.rows import POSITION_BINS, SKETCH, MemoryKey, MemoryRow
 
 SHOWN = len(POSITION_BINS)
+DAYS_KEPT = 90  # older days, counted from the newest, are kept under day 0 and read with weight 0
 WIDTH = SHOWN + 10  # shown by position bin, then acted in the order of ACTION_KINDS
 
 Counts = tuple[list[int], frozenset[int]]

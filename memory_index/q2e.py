@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from memory_index.counts import SHOWN, WIDTH, sketch
+from memory_index.counts import DAYS_KEPT, SHOWN, WIDTH, sketch
 from schemas import q2e as formula
 from schemas.base import UNIT
 from schemas.candidates import Evidence, Recent
@@ -57,8 +57,9 @@ class Reading:
 
 
 def weight(age_days: int, reading: Reading) -> float:
-    """2^(-age / half-life); a day newer than the newest known counts in full."""
-    return float(2.0 ** (-max(age_days, 0) / reading.half_life_days))
+    """2^(-age / half-life), 0 past DAYS_KEPT: whether a store has folded such days changes nothing. A day newer than the newest known
+    counts in full."""
+    return 0.0 if age_days > DAYS_KEPT else float(2.0 ** (-max(age_days, 0) / reading.half_life_days))
 
 
 def by_day(rows: Iterable[Row]) -> tuple[dict[int, Sequence[int]], frozenset[int]]:
@@ -98,7 +99,7 @@ def decayed(rewards: Mapping[int, int], newest_day: int, reading: Reading) -> fl
 
 def recent(rewards: Mapping[int, int], newest_day: int) -> Recent:
     """Rewards by day (1/256) at half-lives of 2 and 7 days, in real units."""
-    ages = [(max(newest_day - day, 0), reward / UNIT) for day, reward in rewards.items()]
+    ages = [(max(newest_day - day, 0), reward / UNIT) for day, reward in rewards.items() if newest_day - day <= DAYS_KEPT]
     return Recent(*(math.fsum(2.0 ** (-age / half_life) * reward for age, reward in ages) for half_life in (2.0, 7.0)))
 
 

@@ -24,8 +24,10 @@ TALLY_SCHEMA = pa.schema(
 
 _SUMS = ", ".join(f"sum({name})::BIGINT AS {name}" for name in COUNTS)
 _SKETCH = f"coalesce(list_sort(list_distinct(flatten(list(clients) FILTER (len(clients) > 0))))[1:{SKETCH}], []) AS clients"
-_ADDED = f"SELECT {', '.join(KEYS)}, {_SUMS}, {_SKETCH} FROM memory"
-_ORDERED = f"GROUP BY {', '.join(KEYS)} ORDER BY {', '.join(KEYS)}"
+ADDED = f"SELECT {', '.join(KEYS)}, {_SUMS}, {_SKETCH}"
+NOT_ZERO = " OR ".join(f"sum({name}) <> 0" for name in COUNTS)  # rows that were taken away or folded elsewhere are none
+BY_KEY, IN_ORDER = f"GROUP BY {', '.join(KEYS)}", f"ORDER BY {', '.join(KEYS)}"
+_ROWS = f"{ADDED} FROM memory {{}} {BY_KEY} HAVING {NOT_ZERO} {IN_ORDER}"
 
 
 def schema_sql() -> str:
@@ -52,15 +54,21 @@ def tally_table(deltas: Tallies) -> pa.Table:
 
 
 def memory_rows(store: Store, keys: Iterable[MemoryKey] | pa.Table | None = None) -> pa.Table:
-    """Rows of `memory` added up, sorted by key: sums, and of the union of clients the 8 smallest. All rows, or those of `keys`."""
+    """Rows of `memory` added up, sorted by key: sums, and of the union of clients the 8 smallest. All rows, or those of `keys`; a row
+    of zeros is none."""
     if keys is None:
-        return store.query(f"{_ADDED} {_ORDERED}").cast(MEMORY_SCHEMA)
+        return store.query(_ROWS.format("")).cast(MEMORY_SCHEMA)
     if not isinstance(keys, pa.Table):
         wanted = list(zip(*dict.fromkeys(keys), strict=True)) or [()] * len(KEYS)
         columns = [pa.array(column, type_.type) for column, type_ in zip(wanted, MEMORY_SCHEMA, strict=False)]
         keys = pa.Table.from_arrays(columns, names=list(KEYS))
-    sql = f"{_ADDED} SEMI JOIN forage_keys USING ({', '.join(KEYS)}) {_ORDERED}"
+    sql = _ROWS.format(f"SEMI JOIN forage_keys USING ({', '.join(KEYS)})")
     return store.query(sql, tables={"forage_keys": keys}).cast(MEMORY_SCHEMA)
+
+
+def memory_rows_before(store: Store, day: int) -> pa.Table:
+    """Rows of `memory` of days before `day`, added up, without those that were folded into day 0."""
+    return store.query(_ROWS.format("WHERE day > 0 AND day < ?"), [day]).cast(MEMORY_SCHEMA)
 
 
 def as_counts(table: pa.Table) -> MemoryCounts:
@@ -84,14 +92,18 @@ def as_rows(table: pa.Table) -> Iterator[MemoryRow]:
         )
 
 
-def tally_rows(store: Store, keys: Iterable[TallyKey] | None = None) -> Tallies:
-    """Rows of `tallies` added up, ordered by key. All rows, or those of `keys`. Raises CorruptFile if rows of a key differ in length."""
+def tally_rows(store: Store, keys: Iterable[TallyKey] | None = None, *, hours: Iterable[int] | None = None) -> Tallies:
+    """Rows of `tallies` added up, ordered by key. All rows, or those of `keys` or `hours`. Raises CorruptFile if rows of a key differ in
+    length."""
     sql, tables = "SELECT kind, arm, context, hour, sums FROM tallies", {}
     if keys is not None:
         wanted = list(zip(*dict.fromkeys(keys), strict=True)) or [()] * 4
         columns = [pa.array(column, type_.type) for column, type_ in zip(wanted, TALLY_SCHEMA, strict=False)]
         tables = {"forage_keys": pa.Table.from_arrays(columns, names=TALLY_SCHEMA.names[:4])}
         sql += " SEMI JOIN forage_keys USING (kind, arm, context, hour)"
+    elif hours is not None:
+        tables = {"forage_keys": pa.table({"hour": pa.array(list(hours), pa.int64())})}
+        sql += " SEMI JOIN forage_keys USING (hour)"
     rows = store.query(sql, tables=tables)
     out: Tallies = {}
     for *parts, sums in zip(*(rows[name].to_pylist() for name in TALLY_SCHEMA.names), strict=True):

@@ -96,7 +96,9 @@ class EmbeddedDriver:
 
     def _apply(self, p: int, changes: Changes) -> None:
         for out in changes.outgoing:
-            if out.topic in INPUT_OF:  # a forward: the record goes to its right partition, at the time of its new place
+            if (
+                out.topic in INPUT_OF and out.value is not None
+            ):  # a forward: the record goes to its right partition, at the time of its new place
                 self._append(INPUT_OF[out.topic], out.partition, out.time, out.value)
         if self._stores:
             self.log.commit()  # forwards are in the log before the store says that their originals were applied

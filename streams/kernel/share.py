@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from learners.tallies import Tallies, add, fold
-from memory_index.counts import MemoryCounts, merge
+from memory_index.counts import DAYS_KEPT, MemoryCounts, merge
 from memory_index.counts import add as add_row
 from streams.kernel.changes import Changes, SetHash
 from streams.kernel.kernel import Kernel
-
-DAYS_KEPT = 90  # rows older than this before the newest day are kept under day 0
 
 
 @dataclass
@@ -47,7 +45,7 @@ def digest_state(shares: Iterable[Share], kernels: Iterable[Kernel]) -> dict[str
         whole.add(share)
     newest = max((key[3] for key in whole.tallies), default=0)
     parts: dict[str, object] = {
-        "memory": sorted([*key, row, sorted(clients)] for key, (row, clients) in fold_days(whole.memory).items()),
+        "memory": sorted([*key, row, sorted(clients)] for key, (row, clients) in fold_days(whole.memory).items() if any(row)),
         "tallies": sorted([*key, sums.tolist()] for key, sums in fold(whole.tallies, newest).items() if sums.any()),
         "open": sorted(line for kernel in kernels for line in _waiting(kernel)),
         "sets": sorted([name, one.count, str(one.total)] for name, one in whole.sets.items() if one.count),
