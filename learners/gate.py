@@ -36,12 +36,23 @@ def unusable(content: Content) -> str | None:
 
 
 def behind(manifest: Manifest, running: Manifest) -> str | None:
-    """Why a refresh holds less than what runs: a source is missing or its applied offsets are lower."""
+    """Why a refresh holds less than what runs: a source is missing or its applied offsets are lower.
+
+    Sources are named TOPIC/ID/PARTITION, since offsets belong to topics by id: one of a topic that was made anew replaces the old one.
+    """
     for source, offsets in sorted(running.applied.items()):
         have = manifest.applied.get(source)
+        if have is None and any(_replaces(new, source) for new in manifest.applied):
+            continue
         if have is None or len(have) != len(offsets) or any(new < old for new, old in zip(have, offsets, strict=False)):
             return (
                 f"seq {manifest.seq}: source {source} applied up to {have}, the running seq {running.seq} up to {offsets}; "
                 "wait until the publisher has read that source again"
             )
     return None
+
+
+def _replaces(new: str, old: str) -> bool:
+    """Whether both name the same partition of a topic, under two ids."""
+    one, other = new.split("/"), old.split("/")
+    return len(one) == len(other) == 3 and (one[0], one[2]) == (other[0], other[2]) and one[1] != other[1]

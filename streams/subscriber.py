@@ -117,8 +117,10 @@ class MemorySubscriber:
         self._view = MemoryView(reading)
         self._lock = threading.Lock()  # between the thread that reads the topic and `save`
         self._not_used = ""
-        start = self._load(snapshot) if snapshot is not None else {}
-        self._follower = Follower(bootstrap, MEMORY.name, handle=self._handle, start=start, security=security)
+        start, topic_id = self._load(snapshot) if snapshot is not None else ({}, "")
+        self._follower = Follower(
+            bootstrap, MEMORY.name, handle=self._handle, start=start, topic_id=topic_id, anew=self._leave_aside, security=security
+        )
 
     def current(self) -> MemoryReader:
         """The memory: one object for ever, brought up to date in the background."""
@@ -144,7 +146,8 @@ class MemorySubscriber:
 
         with self._lock:
             table, positions, highest = table_of(self._view.reader), self._follower.positions(), dict(self._view.sources.highest)
-        applied = {f"{MEMORY.name}/{number}": [at, *highest.get(number, (0, 0))] for number, at in positions.items()}
+        topic = f"{MEMORY.name}/{self._follower.topic_id}"
+        applied = {f"{topic}/{number}": [at, *highest.get(number, (0, 0))] for number, at in positions.items()}
         write_snapshot(folder, table, seq=seq, applied=applied, created=int(time.time() * 1000))
 
     def close(self) -> None:
@@ -155,29 +158,42 @@ class MemorySubscriber:
         with self._lock:
             self._view.apply(records)
 
-    def _load(self, folder: Path) -> dict[int, int]:
-        """Offsets to go on from, by partition; none when the snapshot is not to be used."""
+    def _leave_aside(self) -> None:
+        """The snapshot is of another topic than the broker's. Once that was read, what is held stays, and is said again."""
+        if self.wait(0.0):
+            return
+        from memory_index.snapshot import SCHEMA, base_of
+
+        with self._lock:
+            self._view.reader.replace(base_of(SCHEMA.empty_table()))
+            self._view.sources.highest.clear()
+        self._not_used = f"the memory snapshot is of a topic {MEMORY.name} that was deleted; write a new one"
+
+    def _load(self, folder: Path) -> tuple[dict[int, int], str]:
+        """Offsets to go on from, by partition, and the id of their topic; none when the snapshot is not to be used."""
         from memory_index.snapshot import base_of, read_snapshot
 
         try:
             table, manifest = read_snapshot(folder)
             if (age := time.time() - manifest.created / 1000) > MAX_SNAPSHOT_AGE:
                 raise CorruptFile(f"{folder} is {age / 3600:.0f} hours old, at most 20 are safe; write a new snapshot")
-            base, applied = base_of(table), _applied(folder, manifest.applied)
+            base, (topic_id, applied) = base_of(table), _applied(folder, manifest.applied)
         except (NotFound, CorruptFile) as error:
             log.warning("the memory snapshot is not used, the topic is read whole: %s", error)
             self._not_used = str(error)
-            return {}
+            return {}, ""
         self._view.reader.replace(base)
         for number, (_, epoch, seq) in applied.items():
             self._view.sources.accept(number, epoch, seq)
-        return {number: at for number, (at, _, _) in applied.items()}
+        return {number: at for number, (at, _, _) in applied.items()}, topic_id
 
 
-def _applied(folder: Path, applied: Mapping[str, Sequence[int]]) -> dict[int, tuple[int, int, int]]:
-    """By partition: offset to go on from, and the source's highest epoch and seq. Raises CorruptFile."""
+def _applied(folder: Path, applied: Mapping[str, Sequence[int]]) -> tuple[str, dict[int, tuple[int, int, int]]]:
+    """Id of the topic, and by partition: offset to go on from, and the source's highest epoch and seq. Raises CorruptFile."""
     try:
-        return {int(name.removeprefix(f"{MEMORY.name}/")): (at, epoch, seq) for name, (at, epoch, seq) in applied.items()}
+        places = {tuple(name.removeprefix(f"{MEMORY.name}/").split("/")): numbers for name, numbers in applied.items()}
+        (topic_id,) = {id_ for id_, _ in places} or {""}
+        return topic_id, {int(number): (at, epoch, seq) for (_, number), (at, epoch, seq) in places.items()}
     except ValueError:
         raise CorruptFile(
             f"{folder} does not say from which offsets of {MEMORY.name} to go on; write it with MemorySubscriber.save"

@@ -17,12 +17,15 @@ from streams.reading.sources import Sources, source_of
 
 
 class SharesView:
-    """Rows of every source partition, added and fitted. Rows are absolute, so the same record twice changes nothing."""
+    """Rows of every source partition, added and fitted. Rows are absolute, so the same record twice changes nothing.
 
-    def __init__(self, definition: Definition, models: Sequence[FinalsModel] = ()) -> None:
-        self.definition = definition
+    `topic` names the topic in `applied`, with its id: offsets belong to topics by id.
+    """
+
+    def __init__(self, definition: Definition, models: Sequence[FinalsModel] = (), *, topic: str = SHARES.name) -> None:
+        self.definition, self._topic = definition, topic
         self.publisher = Publisher(definition, models)
-        self.applied: dict[str, list[int]] = {}  # "state.shares/PARTITION" -> its last offset that is in the fit, as manifests have it
+        self.applied: dict[str, list[int]] = {}  # TOPIC/PARTITION -> its last offset that is in the fit, as manifests have it
         self.late = 0  # rows that a former owner said after its successor
         self.refused = 0
         self.last_refusal = ""
@@ -33,7 +36,7 @@ class SharesView:
         """Take records in the order of their partitions."""
         rows: defaultdict[int, list[TallyRow]] = defaultdict(list)
         for record in records:
-            self.applied[f"{SHARES.name}/{record.partition}"] = [record.offset]
+            self.applied[f"{self._topic}/{record.partition}"] = [record.offset]
             try:
                 source, epoch, seq = source_of(record.headers)
                 row = decode(TallyRow, record.value) if record.value is not None else gone(record.key)

@@ -35,9 +35,10 @@ class Turn:
         self, bootstrap: str, *, definition: Definition, stored: Callable[[str], Content], models: Sequence[FinalsModel] = (),
         tally: Tally | None = None, security: Security | None = None,
     ) -> None:  # fmt: skip
-        control = f"control/{topic_ids(bootstrap, [CONTROL.name], security=security).get(CONTROL.name, '')}"
+        control, source = _named(bootstrap, security=security)
         self._ledger = PolicyLedger(definition, control=control, stored=stored)
-        self._shares = SharesView(definition, models)
+        self._shares = SharesView(definition, models, topic=source)
+        self._anew = threading.Event()  # a topic of ours was made anew
         self._lock = threading.Lock()
         self._outcomes, self._fitter = OutcomesView(self._shares.publisher, self._lock), Fitter()
         self._waiting: list[Incoming] = []
@@ -49,14 +50,17 @@ class Turn:
             allow_auto_create_topics=False,
         )  # fmt: skip
         self._followers = [
-            Follower(bootstrap, topic.name, handle=partial(self._take, handle), security=security)
+            Follower(bootstrap, topic.name, handle=partial(self._take, handle), anew=self._anew.set, security=security)
             for topic, handle in ((POLICY, self._ledger.saw), (SHARES, self._shares.apply))
         ]
         self._concluded = [Follower(bootstrap, OUTCOMES.name, handle=self._conclude, security=security)] if models else []
 
     def step(self, commands: list[Incoming], now: int) -> int | None:
-        """Obey, refresh, send; the offset of the last command that is dealt with. Raises KafkaError, and Unavailable when fenced."""
+        """Obey, refresh, send; the offset of the last command that is dealt with. Raises KafkaError; Unavailable when fenced, and
+        when a topic was made anew."""
         self._waiting += commands
+        if self._anew.is_set():
+            raise Unavailable(f"{POLICY.name} or {SHARES.name} was made anew; what is there now is read from its start")
         if not all(one.wait(0.0) for one in self._followers):
             return None
         with self._lock:
@@ -163,3 +167,9 @@ class Turn:
             sent = self._producer.send(POLICY.name, message.value, message.key.encode(), partition=0).get(timeout=SEND / 1000)
             with self._lock:
                 self._ledger.sent(message, sent.offset)
+
+
+def _named(bootstrap: str, *, security: Security | None) -> tuple[str, str]:
+    """Topics of commands and of shares, with their ids, as manifests name them."""
+    ids = topic_ids(bootstrap, [CONTROL.name, SHARES.name], security=security)
+    return f"{CONTROL.name}/{ids.get(CONTROL.name, '')}", f"{SHARES.name}/{ids.get(SHARES.name, '')}"

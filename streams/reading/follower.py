@@ -40,7 +40,8 @@ class Progress:
 class Follower:
     """Calls `handle` with records in the order of each partition. There is no group and no commit: a new follower begins at `start`.
 
-    What `handle` raises is taken for a passing trouble: the same records come again.
+    What `handle` raises is taken for a passing trouble: the same records come again. Offsets belong to the topic with `topic_id` (that of
+    `start`, if given): one of another id was made anew, which `anew` is told; then it is read from its start.
     """
 
     def __init__(
@@ -50,8 +51,12 @@ class Follower:
         *,
         handle: Callable[[Sequence[Incoming]], None],
         start: Mapping[int, int] | None = None,
+        topic_id: str = "",
+        anew: Callable[[], None] = lambda: None,
         security: Security | None = None,
     ):
+        self.topic_id = topic_id  # of the topic that is read; empty until the broker has told it
+        self._anew = anew
         self._bootstrap, self._topic, self._security = bootstrap, topic, security
         self._handle = handle
         self._next = dict(start or {})
@@ -105,12 +110,23 @@ class Follower:
         )
         try:
             partitions = partitions_of(consumer, self._topic, bootstrap=self._bootstrap)
+            self._meet(self._id(consumer))
             self._read(consumer, [TopicPartition(self._topic, number) for number in partitions])
         finally:
             consumer.close()
 
+    def _meet(self, topic_id: str) -> None:
+        if self.topic_id and topic_id != self.topic_id:
+            log.warning("topic %s was made anew (id %s, now %s); it is read from its start", self._topic, self.topic_id, topic_id)
+            self._next = {}
+            self._anew()
+        self.topic_id = topic_id
+
+    def _id(self, consumer: Any) -> str:
+        return str(consumer._cluster.topic_id(self._topic) or self.topic_id)  # kafka-python has no public way to it
+
     def _read(self, consumer: Any, parts: list[Any]) -> None:
-        """Until told to stop, or until the topic has other partitions."""
+        """Until told to stop, or until the topic has other partitions or was made anew."""
         consumer.assign(parts)
         for part in parts:
             if part.partition in self._next:
@@ -125,7 +141,7 @@ class Follower:
             if time.monotonic() >= ask_at:
                 self._ask(consumer, parts)
                 ask_at = time.monotonic() + (ASK_EVERY if self._caught_up.is_set() else 0.05)
-                if len(consumer.partitions_for_topic(self._topic) or parts) != len(parts):
+                if len(consumer.partitions_for_topic(self._topic) or parts) != len(parts) or self._id(consumer) != self.topic_id:
                     return
 
     def _ask(self, consumer: Any, parts: list[Any]) -> None:

@@ -64,3 +64,13 @@ def test_content_of_another_manifest_is_refused():
 def test_noise_that_is_no_variance_is_refused():
     bad = with_array("sigma2", np.full(4, -1.0))
     assert "'sigma2' must be above 0" in refusal(bad, manifest(bad))
+
+
+def test_a_source_that_was_made_anew_replaces_the_old_one_partition_by_partition():
+    running = manifest(seq=1, **{"state.shares/old/0": [50], "state.shares/old/1": [60], "control/c": [3]})
+    both = {"state.shares/new/0": [0], "state.shares/new/1": [2], "control/c": [3]}
+    assert refusal(CONTENT, manifest(**both), running=running) is None
+    for missing in both:
+        less = {name: at for name, at in both.items() if name != missing}
+        assert f"source {missing.replace('new', 'old')}" in refusal(CONTENT, manifest(**less), running=running)
+    assert "state.shares/new/1" in refusal(CONTENT, manifest(seq=3, **{**both, "state.shares/new/1": [1]}), running=manifest(**both))
