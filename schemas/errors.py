@@ -7,6 +7,7 @@ ForageError
 ├── StaleLog            the log no longer reaches what the state needs
 ├── PartitionMismatch   records, topics or assignments that do not line up by partition
 ├── Unavailable         a broker, file or library that is not there now
+│   └── NotAllowed      a broker that is there and does not let us: certificate, password or rights
 └── NotFound            a snapshot, dataset or command that does not exist
 """
 
@@ -41,6 +42,10 @@ class PartitionMismatch(ForageError):
 
 class Unavailable(ForageError):
     """Something outside this process is not there now."""
+
+
+class NotAllowed(Unavailable):
+    """A broker that answers refuses this client: trying again changes nothing until somebody mends certificate, password or rights."""
 
 
 class NotFound(ForageError):

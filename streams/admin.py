@@ -8,9 +8,16 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
-from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, Unavailable
+from schemas.errors import InvalidSetting, NotAllowed, NotFound, PartitionMismatch, Unavailable
 from schemas.topics import INPUTS, TOPICS, Time, Topic, settings
 from streams.clients import Security, connect, unavailable
 
@@ -34,7 +41,7 @@ def create_topics(bootstrap: str, partitions: int, *, time: Time = "LogAppendTim
 
     Replication is the broker's default. Raises PartitionMismatch when a topic that must agree has another partition count.
     """
-    with _connected(bootstrap, security) as admin:
+    with connected(bootstrap, security) as admin:
         existing = {state.name: state.partitions for state in _describe(admin)}
         for topic in TOPICS:
             if topic.co_partitioned and existing.get(topic.name, partitions) != partitions:
@@ -53,6 +60,8 @@ def create_topics(bootstrap: str, partitions: int, *, time: Time = "LogAppendTim
         for answer in made["topics"]:
             error = for_code(answer["error_code"])
             if answer["error_code"] and error is not TopicAlreadyExistsError:
+                if issubclass(error, AuthorizationError):
+                    raise unavailable(bootstrap, error(f"making topic {answer['name']}"), security=security)
                 raise Unavailable(f"topic {answer['name']} was not made: {answer.get('error_message') or error.__name__}")
         admin.wait_for_topics(list(wanted))
         return list(wanted)
@@ -60,7 +69,7 @@ def create_topics(bootstrap: str, partitions: int, *, time: Time = "LogAppendTim
 
 def describe_topics(bootstrap: str, names: Iterable[str] | None = None, *, security: Security | None = None) -> list[TopicState]:
     """Those of the named topics (default: all of Forage) that exist, in the order of their names."""
-    with _connected(bootstrap, security) as admin:
+    with connected(bootstrap, security) as admin:
         return _describe(admin, names)
 
 
@@ -91,7 +100,7 @@ def check_topics(bootstrap: str, *, security: Security | None = None) -> list[st
 
 def delete_topics(bootstrap: str, names: Sequence[str] | None = None, *, security: Security | None = None) -> list[str]:
     """Delete the named topics (default: all of Forage) that exist and wait until they are gone. Returns their names."""
-    with _connected(bootstrap, security) as admin:
+    with connected(bootstrap, security) as admin:
         there = [state.name for state in _describe(admin, names)]
         if there:
             admin.delete_topics(there)
@@ -153,7 +162,7 @@ def _retention_problems(topic: Topic, config: Mapping[str, str]) -> Iterator[str
 
 
 @contextmanager
-def _connected(bootstrap: str, security: Security | None) -> Iterator[Any]:
+def connected(bootstrap: str, security: Security | None) -> Iterator[Any]:
     """An admin client; Kafka's errors come out as Unavailable."""
     try:
         admin = connect(KafkaAdminClient, bootstrap, security=security, bootstrap_timeout_ms=5_000)
@@ -166,11 +175,14 @@ def _connected(bootstrap: str, security: Security | None) -> Iterator[Any]:
 
 
 def _describe(admin: Any, names: Iterable[str] | None = None) -> list[TopicState]:
-    wanted = {topic.name for topic in TOPICS} if names is None else set(names)
-    there = sorted(wanted & set(admin.list_topics()))
-    if not there:
-        return []
-    configs = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in there], config_filter="all")["topic"]
+    wanted = sorted({topic.name for topic in TOPICS} if names is None else set(names))
+    found = {topic["name"]: topic for topic in admin.describe_topics(wanted)}
+    there = [name for name in wanted if found[name]["error_code"] != UnknownTopicOrPartitionError.errno]
+    hidden = [name for name in there if found[name]["error_code"] == TopicAuthorizationFailedError.errno]
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in there] if not hidden else []
+    configs = admin.describe_configs(asked, config_filter="all").get("topic", {}) if asked else {}
+    if refused := hidden or [name for name in there if name not in configs]:
+        raise NotAllowed(f"this user may not look at {', '.join(refused)}; `forage topics acls` prints the rights that each role needs")
     return [
         TopicState(
             name=topic["name"],
@@ -178,5 +190,5 @@ def _describe(admin: Any, names: Iterable[str] | None = None) -> list[TopicState
             partitions=len(topic["partitions"]),
             config={key: entry["value"] for key, entry in configs.get(topic["name"], {}).items()},
         )
-        for topic in sorted(admin.describe_topics(there), key=lambda topic: str(topic["name"]))
+        for topic in (found[name] for name in there)
     ]

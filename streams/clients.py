@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 from kafka.net.compat import KafkaNetClient
 
-from schemas.errors import ForageError, NotFound, Unavailable
+from schemas.errors import ForageError, NotAllowed, NotFound, Unavailable
 from streams.diagnosis import trouble
 from streams.security import Security, guarded
 
@@ -18,8 +18,10 @@ __all__ = ["DisposableProducer", "Security", "connect", "partitions_of", "told",
 def connect(client: Callable[..., Any], bootstrap: str, *, security: Security | None = None, **settings: Any) -> Any:
     """`client(**settings)`. kafka-python's constructors leave their sockets (consumers: a running thread) behind when no broker answers.
 
-    Raises Unavailable with the reason, and InvalidSetting when certificates do not load.
+    Raises Unavailable (NotAllowed) with the reason, and InvalidSetting when certificates do not load.
     """
+    if security and isinstance(refused := trouble(bootstrap, security), NotAllowed):
+        raise refused  # known after one try: kafka-python would try a wrong password again and again, and name no reason
     networks: list[Any] = []
 
     def network(**config: Any) -> Any:
@@ -41,16 +43,16 @@ def unavailable(bootstrap: str, error: KafkaError, *, security: Security | None 
     """An error of Kafka as one of ours: what the broker at `bootstrap` refused, why, and what to do."""
     if isinstance(error, SaslAuthenticationFailedError):
         user = (security or {}).get("sasl_plain_username", "")
-        return Unavailable(
+        return NotAllowed(
             f"broker {bootstrap} does not let user {user!r} in: name or password is wrong, or not known for this SASL mechanism; correct "
             "sasl_plain_username and sasl_plain_password (FORAGE_SASL_USERNAME, FORAGE_SASL_PASSWORD)"
         )
     if isinstance(error, AuthorizationError):
-        return Unavailable(
+        return NotAllowed(
             f"broker {bootstrap} does not allow this user that ({error!s:.200}); `forage topics acls` prints what each role needs"
         )
-    why = "" if connected else trouble(bootstrap, security)
-    return Unavailable(f"broker {bootstrap}: {why or f'{error!r:.300}; is it running, is the address right?'}")
+    found = None if connected else trouble(bootstrap, security)
+    return found or Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running, is the address right?")
 
 
 def told(error: Exception, bootstrap: str, *, security: Security | None = None) -> str:
