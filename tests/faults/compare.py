@@ -150,12 +150,14 @@ class Outputs:
         elif not self._sources[topic].accept(source, epoch, seq):
             self.counts["late"] += 1
         elif topic == MEMORY.name:
-            row = json.loads(record.value)
             query, segment, entity, day = json.loads(record.key)
-            self.said.memory[source, (query, segment, entity, day)] = ([*row["shown"], *row["acted"]], row.get("clients", []))
+            if (row := json.loads(record.value or b"null")) is None:
+                self.said.memory.pop((source, (query, segment, entity, day)), None)
+            else:
+                self.said.memory[source, (query, segment, entity, day)] = ([*row["shown"], *row["acted"]], row.get("clients", []))
         else:
             kind, arm, context, hour = json.loads(record.key)
-            self.said.tallies[source, (kind, arm, context, hour)] = json.loads(record.value)["sums"]
+            self.said.tallies[source, (kind, arm, context, hour)] = json.loads(record.value)["sums"] if record.value else []
 
     def close(self) -> None:
         self._consumer.close()
