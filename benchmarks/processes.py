@@ -41,6 +41,11 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def machine_cpu() -> tuple[float, float]:
     """CPU seconds that all cores together have worked and idled since the machine started."""
     fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]

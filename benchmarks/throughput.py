@@ -118,6 +118,8 @@ def workers(bootstrap: str, folder: Path, count: int, *, number: int = 1, partit
             time.sleep(LOOK)
         published = quiet(bootstrap, partitions=partitions)
         samples.append(_costs(processes, broker))
+    if not began:
+        raise SystemExit(f"{number} workers had nothing left to share when the last of them began: give more searches")
     first = max(min(one.began for one in applied.transactions if one.log == str(log)) for log in logs)
     after = [one for one in applied.transactions if one.began >= first]
     (before, broker_before), (last, broker_last) = samples[0], samples[-1]
