@@ -96,9 +96,8 @@ class EmbeddedDriver:
 
     def _apply(self, p: int, changes: Changes) -> None:
         for out in changes.outgoing:
-            if (
-                out.topic in INPUT_OF and out.value is not None
-            ):  # a forward: the record goes to its right partition, at the time of its new place
+            if out.topic in INPUT_OF:  # a forward: the record goes to its right partition, at the time of its new place
+                assert out.value is not None
                 self._append(INPUT_OF[out.topic], out.partition, out.time, out.value)
         if self._stores:
             self.log.commit()  # forwards are in the log before the store says that their originals were applied
@@ -119,6 +118,7 @@ class EmbeddedDriver:
             for store, rows in zip(self._stores, waiting, strict=True):
                 if rows:
                     store.mark_sent(rows[-1][0], self._ticked)
+                    store.compact(self.kernels[store.partition].rules, self._ticked)
             self._waiting = 0
 
     def _append(self, topic: Input, p: int, time: int, value: bytes, event: Event | None = None) -> None:
