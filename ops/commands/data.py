@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ops.commands.options import AsJson, here, progress, rules_of, show
+from ops.commands.options import AsJson, Bootstrap, here, progress, rules_of, show, time_of
 from ops.settings import Settings
 from schemas.errors import InvalidSetting
 
@@ -109,21 +109,27 @@ def digest(
         list[Path] | None, typer.Argument(metavar="DIR", help="Folders with partition-*.duckdb files, all of one run.")
     ] = None,
     log: Annotated[Path | None, typer.Option(help="Replay this recorded log instead of reading folders.")] = None,
+    topics: Annotated[bool, typer.Option("--topics", help="Replay the input topics instead, from their earliest offsets on.")] = False,
+    from_time: Annotated[str, typer.Option(help="With --topics: from the first events of this time on: 2026-11-20T00:00:00Z.")] = "",
     partitions: Annotated[int, typer.Option(help="With --log: partitions of both inputs.")] = 4,
     batch: Annotated[int, typer.Option(help="With --log: records applied at a time.")] = 1_000,
     interleave: Annotated[Interleave, typer.Option(help="With --log: in which order the two inputs are read.")] = "even",
     stops: Annotated[int, typer.Option(help="With --log: stop and resume this often, with files; 0 replays in memory.")] = 0,
+    bootstrap: Bootstrap = "",
     json: AsJson = False,
 ) -> None:
     """Print the sha256 of a state, by part.
 
     Two runs are compared so: equal facts have equal digests, however they were ordered, batched, split over partitions or interrupted.
-    The state is that of an embedded run or of workers (their folders; stop them first), or of a log that is replayed now.
+    The state is that of an embedded run or of workers (their folders; stop them first), or of a log or of the input topics that are
+    replayed now, in memory.
     """
-    if bool(folders) == bool(log):
-        raise InvalidSetting("give either folders or --log LOG: `forage data digest DIR` or `forage data digest --log LOG`")
-    config = here()
-    if log is not None:
+    if bool(folders) + bool(log) + topics != 1:
+        raise InvalidSetting("give either folders, --log LOG or --topics: `forage data digest DIR` or `forage data digest --log LOG`")
+    config = here(bootstrap)
+    if topics:
+        found = _read(config, time_of(from_time) if from_time else None)
+    elif log is not None:
         found = _replayed(log, config, partitions=partitions, batch=batch, interleave=interleave, stops=stops)
     else:
         from streams.replaying.stored_replay import folders_digest
@@ -133,6 +139,14 @@ def digest(
         return show(found)
     for part, value in sorted(found.items(), key=lambda one: (one[0] == "state", one[0])):
         typer.echo(f"{part:8} {value}")
+
+
+def _read(config: Settings, from_time: int | None) -> dict[str, str]:
+    from streams.replaying.reading import replay_topics
+
+    with progress() as shown:
+        tell = shown.of("records replayed")
+        return replay_topics(config.bootstrap, from_time=from_time, rules=rules_of(config), security=config.security, progress=tell)
 
 
 def _replayed(log: Path, config: Settings, *, partitions: int, batch: int, interleave: Interleave, stops: int) -> dict[str, str]:

@@ -5,18 +5,31 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops import settings
 from ops.progress import Progress
+from schemas.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from streams.kernel.join import Rules
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 Bootstrap = Annotated[str, typer.Option(help="Kafka's address host:port; default: $FORAGE_BOOTSTRAP, else 127.0.0.1:9092.")]
+
+
+def time_of(text: str) -> int:
+    """Ms of a time as people write it: 2026-11-20T00:00:00Z, with Z or another offset from UTC. Raises InvalidSetting."""
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            raise ValueError("no time zone")
+    except ValueError as error:
+        raise InvalidSetting(f"{text} is no time ({error}); write it as 2026-11-20T00:00:00Z") from None
+    return int(at.timestamp() * 1000)
 
 
 def here(bootstrap: str = "") -> settings.Settings:

@@ -17,7 +17,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 import typer
 
 from ops import logs
-from ops.commands.options import Bootstrap, here, rules_of
+from ops.commands.options import Bootstrap, here, rules_of, time_of
 from ops.settings import Settings
 from ops.telemetry import Sample, metrics_address, of_publisher, of_worker
 
@@ -38,6 +38,9 @@ def worker(
     from_log_start: Annotated[
         bool, typer.Option(help="Let empty partitions begin where the log begins now, although records before that were deleted.")
     ] = False,
+    from_time: Annotated[
+        str, typer.Option(help="Let empty partitions begin at the first events of this time or later: 2026-11-20T00:00:00Z.")
+    ] = "",
     bootstrap: Bootstrap = "",
     metrics: Annotated[
         str,
@@ -66,12 +69,14 @@ def worker(
         _end_with_parent()
     if role == "publisher":
         raise typer.Exit(_publish(config, place))
-    raise typer.Exit(
-        _stream(config, place, from_log_start=from_log_start, beside=_publisher_beside(config, place) if role == "both" else None)
-    )
+    begin = time_of(from_time) if from_time else None
+    beside = _publisher_beside(config, place) if role == "both" else None
+    raise typer.Exit(_stream(config, place, from_log_start=from_log_start, from_time=begin, beside=beside))
 
 
-def _stream(config: Settings, folder: Path, *, from_log_start: bool, beside: AbstractContextManager[None] | None) -> int:
+def _stream(
+    config: Settings, folder: Path, *, from_log_start: bool, from_time: int | None, beside: AbstractContextManager[None] | None
+) -> int:
     from streams.faust_app.config import WorkerConfig
     from streams.faust_app.status import Status
     from streams.faust_app.worker import run
@@ -82,7 +87,8 @@ def _stream(config: Settings, folder: Path, *, from_log_start: bool, beside: Abs
     return run(
         WorkerConfig(
             bootstrap=config.bootstrap, folder=folder, rules=rules_of(config), group=config.group, state_store=config.state_store or None,
-            instance=config.instance or None, from_log_start=from_log_start, security=config.security,
+            instance=config.instance or None, from_log_start=from_log_start, from_time=from_time,
+            security=config.security,
         ),
         on_status=newest.take, beside=beside,
     )  # fmt: skip

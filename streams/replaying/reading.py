@@ -1,0 +1,65 @@
+"""The input topics as the broker has them now, replayed through kernels in memory: what stopped workers must have come to."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.admin import inputs_of
+from streams.clients import Security, connect, unavailable
+from streams.kernel.changes import INPUT_OF, Record
+from streams.kernel.join import RULES, Rules
+from streams.kernel.kernel import Kernel
+from streams.kernel.share import Share, digest_state
+from streams.replaying.replay import Progress
+
+
+def replay_topics(
+    bootstrap: str, *, from_time: int | None = None, rules: Rules = RULES, security: Security | None = None,
+    progress: Progress = lambda done, total: None,
+) -> dict[str, str]:  # fmt: skip
+    """Digest by part of the state that both inputs amount to, from the earliest offsets or from the first records of `from_time` (ms) on,
+    up to where they end now. Workers that began there and applied all of it have the same. Raises Unavailable, NotFound."""
+    partitions, _ = inputs_of(bootstrap, security=security)
+    shares, kernels = [Share() for _ in range(partitions)], [Kernel(number, partitions, rules) for number in range(partitions)]
+    try:
+        with closing(
+            connect(
+                KafkaConsumer, bootstrap, security=security, enable_auto_commit=False, bootstrap_timeout_ms=5_000, max_poll_records=2_000
+            )
+        ) as consumer:
+            parts = [[TopicPartition(topic, number) for topic in INPUT_OF] for number in range(partitions)]
+            flat = [part for some in parts for part in some]
+            starts, ends = _starts(consumer, flat, from_time), consumer.end_offsets(flat)
+            done, total = 0, sum(max(0, ends[part] - starts[part]) for part in flat)
+            for number, both in enumerate(parts):
+                kernels[number].next.update({INPUT_OF[part.topic]: starts[part] for part in both})
+                for records in _records(consumer, both, starts, ends):
+                    shares[number].add(kernels[number].apply(records))
+                    progress(done := done + len(records), total)
+    except KafkaError as error:
+        raise unavailable(bootstrap, error, security=security) from error
+    return digest_state(shares, kernels)
+
+
+def _starts(consumer: Any, parts: list[Any], from_time: int | None) -> dict[Any, int]:
+    if from_time is None:
+        return dict(consumer.beginning_offsets(parts))
+    found, ends = consumer.offsets_for_times(dict.fromkeys(parts, from_time)), consumer.end_offsets(parts)
+    return {part: found[part].offset if found.get(part) is not None else ends[part] for part in parts}
+
+
+def _records(consumer: Any, parts: list[Any], starts: dict[Any, int], ends: dict[Any, int]) -> Iterator[list[Record]]:
+    """Records of both inputs of a partition, as they come, up to `ends`."""
+    consumer.assign(parts)
+    for part in parts:
+        consumer.seek(part, starts[part])
+    while any(consumer.position(part) < ends[part] for part in parts):
+        for part, fetched in consumer.poll(timeout_ms=500).items():
+            yield [
+                Record(INPUT_OF[part.topic], one.offset, one.timestamp, one.value, one.key or b"")
+                for one in fetched
+                if one.offset < ends[part]
+            ]
