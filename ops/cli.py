@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops.commands import data, demo, doctor, evaluate, events, quarantine, snapshots, topics, worker
+from ops.commands import acls, data, demo, doctor, evaluate, events, quarantine, snapshots, topics, worker
 from ops.doctor import ROLES
 from schemas.errors import ForageError
 
@@ -54,6 +54,7 @@ app.command("demo")(demo.demo)
 app.command("worker")(worker.worker)
 app.add_typer(events.app, name="events")
 app.add_typer(data.app, name="data")
+topics.app.command("acls")(acls.acls)
 app.add_typer(topics.app, name="topics")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(evaluate.app, name="evaluate")

@@ -76,12 +76,13 @@ def require(bootstrap: str, role: Role, *, group: str = "forage", security: Secu
     with connected(bootstrap, security) as admin:
         allowed: dict[tuple[str, str], set[str] | None] = {}
         for topic in admin.describe_topics([right.name for right in needed if right.kind == "topic"]):
-            known = topic["error_code"] in (0, TopicAuthorizationFailedError.errno)
-            allowed["topic", topic["name"]] = set(topic["authorized_operations"] or ()) if known else None
+            hidden, found = topic["error_code"] == TopicAuthorizationFailedError.errno, topic["authorized_operations"]
+            allowed["topic", topic["name"]] = set() if hidden else None if topic["error_code"] or found is None else set(found)
         for name in (right.name for right in needed if right.kind == "group"):
             try:
-                found = admin.describe_groups([name])[name]
-                allowed["group", name] = set(found["authorized_operations"] or ()) if found["error"] is None else None
+                group_found = admin.describe_groups([name])[name]
+                known = group_found["error"] is None and group_found["authorized_operations"] is not None
+                allowed["group", name] = set(group_found["authorized_operations"]) if known else None
             except GroupAuthorizationFailedError:
                 allowed["group", name] = set()
             except RetriableError:

@@ -19,6 +19,7 @@ from schemas.codec import encode
 from schemas.errors import Unavailable
 from schemas.events import Tick
 from schemas.topics import ACTIONS, IMPRESSIONS
+from streams.access import require
 from streams.admin import inputs_of
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.consumer import install
@@ -169,6 +170,7 @@ def run(
     work and does not do it ends with code 70. `beside` is entered once this worker may start, and left when it ends.
     """
     gc.set_threshold(*GC)
+    require(config.bootstrap, "worker", group=config.group, security=config.security)
     _, clock = inputs_of(config.bootstrap, security=config.security)
     topics = Topics.of(config.bootstrap, security=config.security)
     slot = hold_slot(config.folder, config.instance)

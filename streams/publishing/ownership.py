@@ -18,9 +18,10 @@ from kafka.errors import KafkaError
 from learners.definition import Definition
 from learners.models import FinalsModel
 from learners.registry import Registry
-from schemas.errors import ForageError, NotFound
+from schemas.errors import ForageError, NotAllowed, NotFound, Unavailable
 from schemas.snapshots import Content
 from schemas.topics import CONTROL
+from streams.access import require
 from streams.clients import Security, connect, partitions_of, told
 from streams.publishing.status import PublisherStatus, Tally
 from streams.publishing.turn import Turn
@@ -48,9 +49,16 @@ def run(
     """Publish, or wait to be the one who does, until `stop()`; over any outage.
 
     `definition` is what a first policy is fitted to; a changed one replaces what runs, else the running policy's own goes on (it may have
-    been promoted). `folder` is a learners.registry folder where contents wait for their promotion.
-    `models` are fitted on `search.outcomes`, in this order. `on_status` gets the newest status some times a second.
+    been promoted). `folder` is a learners.registry folder where contents wait for their promotion. `models` are fitted on
+    `search.outcomes`, in this order. `on_status` gets the newest status some times a second. Raises NotAllowed when the broker refuses
+    this user at the start.
     """
+    try:
+        require(bootstrap, "publisher", group=group, security=security)
+    except NotAllowed:
+        raise
+    except Unavailable as error:
+        log.warning("the publisher waits for its broker: %s", error)
     tally = Tally()
     begin = partial(Turn, bootstrap, definition=definition, stored=partial(stored, folder), models=models, tally=tally, security=security)
 
