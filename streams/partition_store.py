@@ -19,7 +19,7 @@ from streams.kernel.changes import INPUTS, Changes, Input, Outgoing, SavedEvent,
 from streams.kernel.erased import ErasedPeople
 from streams.kernel.join import Rules
 from streams.kernel.kernel import Kernel
-from streams.kernel.seen_ids import SeenIds
+from streams.kernel.seen_ids import SeenIds, newest_expired
 from streams.kernel.share import Share
 
 KEEP_SENT = 10 * 60_000  # ms: rows sent so lately are sent again by an owner that takes over
@@ -175,7 +175,6 @@ class PartitionStore:
         self._fold()
         applied = dict(self._applied())
         watermark = min((applied.get(topic, (0, 0))[1] for topic in INPUTS), default=0)
-        day = 25 * 3_600_000  # an id is known until its hour bucket's end + 24 h (streams.kernel.seen_ids.expired)
         done, sets = self.resend_from(now), self._sets()
         tables = {
             "tallies": compacting.add_up_tallies(self._store, resent=done),
@@ -184,7 +183,7 @@ class PartitionStore:
         self._store.append(tables, [
             *compacting.add_up_memory(self._store, resent=done),
             ("DELETE FROM tallies", []), ("DELETE FROM sets", []),
-            ("DELETE FROM ids WHERE ? > bucket * 3600000 + ?", [watermark, day]),
+            ("DELETE FROM ids WHERE bucket <= ?", [newest_expired(watermark)]),
             ("DELETE FROM events WHERE time < ?", [watermark - 2 * rules.window]),
             ("DELETE FROM outbox WHERE seq <= ?", [self.last_sent()]),  # only rows are ever sent twice
             ("DELETE FROM sent WHERE seq < ?", [done]),
@@ -206,6 +205,10 @@ class PartitionStore:
     def erasings(self) -> list[Erasing]:
         """The erasures that were accepted here, and how far each is done."""
         return [Erasing(*row) for row in self._rows(f"SELECT {', '.join(Erasing._fields)} FROM erased ORDER BY client, until")]
+
+    def began(self) -> int:
+        """Record time (ms) of the first impression that was applied here, 0 when it is not known."""
+        return self._one("SELECT coalesce(min(time), 0) FROM began")
 
     def full_rows(self, clients: Sequence[int]) -> list[MemoryKey]:
         """Rows whose sketch is full and holds one of these people."""

@@ -2,25 +2,26 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, takewhile
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memory_index import shares
 from schemas.codec import encode
-from schemas.rows import MemoryKey, MemoryRow, TallyKey, TallyRow
+from schemas.rows import MemoryKey, TallyKey, TallyRow
 from schemas.topics import MEMORY, SHARES
 from streams.kernel.changes import Changes, Input, Outgoing, Record
+from streams.faust_app.rows import memory_messages
 from streams.kernel.join import Rules
+from streams.kernel.kernel import Kernel
 from streams.partition_store import PartitionStore
 
 SHOWN_EVERY = 5_000  # ms: a row that was only shown is sent at most this often; a row with a new action at once
 TALLIES_EVERY = 500  # ms: arms change with every batch; policies need them about this often
 ROWS_AT_ONCE = 20_000  # rows read from the store for one round of sending
-REST = 4  # reading rows back scans a partition's memory: after it comes a rest this many times as long, so that it takes a fifth at most
+REST = 4  # reading rows back scans all memory of a partition: the owners of a thread then rest four times as long, so it has the rest
 
 K = TypeVar("K")
 
@@ -94,9 +95,10 @@ class Owner:
 
     def apply(self, records: Sequence[Record], now: int) -> Changes:
         """One transaction. After any error the owner must be thrown away and opened again: the kernel is ahead of the store then."""
+        first = not self.kernel.clock.times["impressions"] and min((r.time for r in records if r.topic == "impressions"), default=0)
         changes = self.kernel.apply(records)
         mark, self._unmarked = self._unmarked, None
-        self.store.commit(changes, sent=mark)
+        self.store.commit(changes, sent=mark, also=[("INSERT INTO began VALUES (?)", [first])] if first else [])
         seq = self.store.seq
         self._outbox.extend((seq, out) for out in changes.outgoing)
         for key in changes.memory:
@@ -104,6 +106,14 @@ class Owner:
         for tally in changes.tallies:
             self._tallies.add(tally, seq, now + TALLIES_EVERY)
         return changes
+
+    def change(self, step: Callable[[PartitionStore, Kernel], Sequence[Outgoing]]) -> None:
+        """A transaction of another origin than records, between two batches; `step` returns the messages that it put into the outbox."""
+        before = self.store.seq
+        told = step(self.store, self.kernel)
+        if self.store.seq > before:
+            self._outbox.extend((self.store.seq, out) for out in told)
+            self._queue(before)
 
     def resend(self, now: int) -> None:
         """Queue all rows of the last minutes again: a zombie's late send must not stay the newest under a compacted key.
@@ -118,9 +128,9 @@ class Owner:
         self._marked, self._unmarked = self.store.last_sent(), None
         self.resend(now)
 
-    def take(self, now: int) -> Iterator[Outgoing]:
+    def take(self, now: int, *, sharing: int = 1) -> Iterator[Outgoing]:
         """What is due to be sent, in order; rows with their values as of now. Ends with `sent` once the broker has acknowledged it all.
-        Nothing after `close`: a rebalance may come while another owner's messages are on their way."""
+        Nothing after `close`: a rebalance may come while another owner's messages are on their way. `sharing`: owners on this thread."""
         if self.closed:
             return
         outbox, self._outbox = self._outbox, []
@@ -128,17 +138,22 @@ class Owner:
         self._taken_up_to = self.store.seq
         if now >= self._rows_from and (memory := self._memory.pop(now, ROWS_AT_ONCE)):
             started = self._clock()
-            rows = self.store.memory_rows(memory)
-            self._rows_from = now + int(REST * 1_000 * (self._clock() - started))
-            yield from self._rows(MEMORY.name, memory, {_memory_key(row): encode(row) for row in shares.as_rows(rows)}, now)
+            written = dict(memory_messages(self.store.memory_rows(memory)))
+            self._rows_from = now + int(1_000 * (self._clock() - started) * REST * sharing)
+            yield from self._rows(MEMORY.name, memory, written, now)
         if tallies := self._tallies.pop(now, ROWS_AT_ONCE):
             sums = self.store.tally_rows(tallies)
-            yield from self._rows(SHARES.name, tallies, {key: _tally_value(key, sums[key]) for key in sums if sums[key].any()}, now)
+            yield from self._rows(SHARES.name, tallies, {row_key(*key): _value(key, sums[key]) for key in sums if sums[key].any()}, now)
 
-    def _rows(self, topic: str, keys: Iterable[MemoryKey | TallyKey], values: Mapping[Any, bytes], now: int) -> Iterator[Outgoing]:
-        """The rows of these keys; a key without a value was taken away or folded: a tombstone."""
-        for key in keys:
-            yield Outgoing(topic, self.partition, row_key(*key), values.get(key), now)
+    def _rows(
+        self, topic: str, keys: Sequence[MemoryKey | TallyKey], written: Mapping[str, bytes], now: int
+    ) -> Iterator[Outgoing]:  # fmt: skip
+        """Rows that are there, then a tombstone for each key without one: it was taken away, or folded into one of them."""
+        for key, value in written.items():
+            yield Outgoing(topic, self.partition, key, value, now)
+        if len(written) < len(keys):
+            for key in sorted({row_key(*key) for key in keys} - written.keys()):
+                yield Outgoing(topic, self.partition, key, None, now)
 
     def source(self) -> bytes:
         """The header `src` of every message: partition, epoch, seq."""
@@ -181,15 +196,10 @@ class Owner:
             self.store.close()
 
 
-def _memory_key(row: MemoryRow) -> MemoryKey:
-    return row.query_key, row.segment, row.entity_id, row.day
-
-
-def _tally_value(key: TallyKey, sums: NDArray[np.int64]) -> bytes:
+def _value(key: TallyKey, sums: NDArray[np.int64]) -> bytes:
     kind, arm, context, hour = key
-    return encode(
-        TallyRow.model_construct(kind="arm" if kind == "arm" else "draw", arm=arm, context=context, hour=hour, sums=sums.tolist())
-    )
+    row = TallyRow.model_construct(kind="arm" if kind == "arm" else "draw", arm=arm, context=context, hour=hour, sums=sums.tolist())
+    return encode(row)
 
 
 def row_key(*parts: str | int) -> str:

@@ -52,10 +52,10 @@ class Sender:
     async def __aexit__(self, *_: object) -> None:
         await self._producer.stop()
 
-    async def send(self, owner: Owner) -> int:
+    async def send(self, owner: Owner, *, sharing: int = 1) -> int:
         """Send what is due; returns how many messages were acknowledged. One that fails stops no other: the next round tries again."""
         self._kept = {one: kept for one, kept in self._kept.items() if not one.closed}  # their next owner sends what is not marked
-        out, source = self._kept.pop(owner) if owner in self._kept else (list(owner.take(_now())), owner.source())
+        out, source = self._kept.pop(owner) if owner in self._kept else (list(owner.take(_now(), sharing=sharing)), owner.source())
         if not await self._sent(out, source):
             self._kept[owner] = out, source
             return 0

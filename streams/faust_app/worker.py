@@ -93,7 +93,7 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
             while not app.should_stop:
                 wake.clear()
                 for owner in list(owners.values()):
-                    owners.meter.sent(owner, await sender.send(owner), kept=sender.kept(owner))
+                    owners.meter.sent(owner, await sender.send(owner, sharing=len(owners)), kept=sender.kept(owner))
                 if ticks and time.monotonic() - ticked > TICK_EVERY:
                     ticked = time.monotonic()
                     for partition in list(owners):

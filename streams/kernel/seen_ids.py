@@ -23,6 +23,11 @@ def expired(bucket: int, time: int) -> bool:
     return time > (bucket + 1) * HOUR_MS + DAY_MS
 
 
+def newest_expired(time: int) -> int:
+    """The newest hour bucket that is forgotten at `time`."""
+    return (time - DAY_MS - 1) // HOUR_MS - 1
+
+
 class SeenIds:
     """16-byte ids, each with 63 bits of content. One id has several entries only when it came back after it was forgotten.
 
@@ -72,8 +77,7 @@ class SeenIds:
             return
         kept = {id_: tuple(one for one in entries if not expired(one[0], watermark)) for id_, entries in self._newest.items()}
         self._newest = {id_: entries for id_, entries in kept.items() if entries}
-        last = (watermark - DAY_MS - 1) // HOUR_MS - 1  # the newest bucket that is expired
-        self._replace(self._rows[self._rows["bucket"] > last])
+        self._replace(self._rows[self._rows["bucket"] > newest_expired(watermark)])
         buckets = [bucket for entries in self._newest.values() for bucket, _ in entries]
         if len(self._rows):
             buckets.append(int(self._rows["bucket"].min()))
