@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS ids(bucket BIGINT, id BLOB, content BIGINT);
 CREATE TABLE IF NOT EXISTS events(search_id VARCHAR, topic VARCHAR, time BIGINT, value BLOB);
 CREATE TABLE IF NOT EXISTS sets(name VARCHAR, count BIGINT, total VARCHAR);
 -- Erased people: see streams/erasing/erasing.py.
+CREATE TABLE IF NOT EXISTS began(time BIGINT);  -- record time of the first impression that was ever applied
 CREATE TABLE IF NOT EXISTS erased(client BIGINT, since BIGINT, until BIGINT, after BIGINT, through BIGINT, seq BIGINT, searches BIGINT,
                                   before BIGINT, done BOOLEAN);
 CREATE TABLE IF NOT EXISTS outbox(seq BIGINT, topic VARCHAR, partition BIGINT, key VARCHAR, value BLOB, time BIGINT);

@@ -73,16 +73,18 @@ class StateStore:
             ) from None
         return cls(files, root)
 
-    def write(self, path: Path, about: Checkpoint, stop: Event = NEVER) -> str:
+    def write(self, path: Path, about: Checkpoint, stop: Event = NEVER, *, alone: bool = False) -> str:
         """Copy a partition's file as of its own last checkpoint, and then write the manifest. Returns the name.
 
         The file may be in use meanwhile: what is committed goes to its WAL. Raises Unavailable when the WAL was folded into it on the way.
         So is a copy that is stopped. A checkpoint that is there already is left alone: its manifest would not fit the new copy until it
-        is written too.
+        is written too. `alone`: older ones must not stay, nor one of the same offsets: they hold people that were erased.
         """
         folder = self._folder(about.partition)
         if about.name in self._names(about.partition):
-            return about.name
+            if not alone:
+                return about.name
+            self._delete(f"{folder}/{about.name}.json")
         self._files.create_dir(folder, recursive=True)
         hasher, size, copy = sha256(), 0, f"{folder}/{about.name}.duckdb"
         try:
@@ -102,7 +104,7 @@ class StateStore:
         manifest = {**asdict(about), "size": size, "sha256": hasher.hexdigest()}
         with self._files.open_output_stream(f"{folder}/{about.name}.json") as target:
             target.write(json.dumps(manifest, sort_keys=True).encode())
-        self._tidy(about)
+        self._tidy(about, keep=1 if alone else KEEP)
         return about.name
 
     def begin_epoch(self, partition: int, *, owner: str, at_least: int) -> int:
@@ -167,10 +169,10 @@ class StateStore:
     def _listed(self, folder: str) -> list[fs.FileInfo]:
         return list(self._files.get_file_info(fs.FileSelector(folder, allow_not_found=True)))
 
-    def _tidy(self, newest: Checkpoint) -> None:
+    def _tidy(self, newest: Checkpoint, *, keep: int) -> None:
         """Delete all but the last checkpoints, and copies older than the newest that were cut off before their manifest."""
         folder, names = self._folder(newest.partition), self._names(newest.partition)
-        for old in names[:-KEEP]:
+        for old in names[:-keep]:
             for end in (".json", ".duckdb"):  # the manifest first: a file without one is no checkpoint
                 self._delete(f"{folder}/{old}{end}")
         for info in self._listed(folder):

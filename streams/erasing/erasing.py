@@ -5,7 +5,7 @@ when their window has passed; those that begin later, and not after `until`, are
 owners did before.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from streams.kernel.erased import Span
@@ -39,16 +39,21 @@ class Erasing(NamedTuple):
         return min(self.until, self.after)
 
 
-def accepted(client: int, until: int, *, known: Iterable[Erasing], kernel: Kernel) -> Erasing | None:
-    """The erasure as of now, None when a known one covers it. What was counted until now is told by time alone: a search that began in
-    this very millisecond is open, since its window has not passed."""
-    since = max((one.until for one in known if one.client == client), default=-1)
-    if until <= since:
-        return None
+def accepted(requests: Mapping[int, int], *, known: Iterable[Erasing], kernel: Kernel) -> list[Erasing]:
+    """Those erasures (client -> until) that no known one covers, as of now. What was counted until now is told by time alone: a search that
+    began in this very millisecond is open, since its window has not passed."""
+    covered: dict[int, int] = {}
+    for one in known:
+        covered[one.client] = max(one.until, covered.get(one.client, -1))
     now = kernel.clock.times["impressions"]
-    after = now if any(search.t0 == now for search in open_of(client, kernel)) else now - 1
-    one = Erasing(client, since, until, after, NEVER, 0, 0, 0, False)
-    return one if one.limit > since and now > 0 else one._replace(through=ALL)
+    new = {client: until for client, until in requests.items() if until > covered.get(client, -1)}
+    busy = {search.client for some in kernel.searches.open.values() for search in some if search.t0 == now} if new else set()
+    out = []
+    for client, until in sorted(new.items()):
+        one = Erasing(client, covered.get(client, -1), until, now if client in busy else now - 1, NEVER, 0, 0, 0, False)
+        nothing = one.limit <= one.since or not now  # an empty state: what comes is not counted
+        out.append(one._replace(through=ALL, done=True) if nothing else one)
+    return out
 
 
 def due(erasings: Iterable[Erasing], kernel: Kernel) -> list[Erasing]:
@@ -77,8 +82,12 @@ def spans(erasings: Iterable[Erasing]) -> dict[int, list[Span]]:
     return out
 
 
-def saved(one: Erasing) -> list[Statement]:
-    """Put the row in the place of its earlier self."""
-    places = ", ".join("?" * len(one))
-    earlier: Statement = ("DELETE FROM erased WHERE client = ? AND until = ?", [one.client, one.until])
-    return [earlier, (f"INSERT INTO erased VALUES ({places})", [*one])]
+def saved(some: Sequence[Erasing]) -> list[Statement]:
+    """Put rows in the place of their earlier selves."""
+    if not some:
+        return []
+    columns = [list(column) for column in zip(*some, strict=True)]
+    types = ["BIGINT"] * (len(columns) - 1) + ["BOOLEAN"]
+    same = "(SELECT unnest(?::BIGINT[]) AS c, unnest(?::BIGINT[]) AS u) AS same WHERE client = same.c AND until = same.u"
+    values = ", ".join(f"unnest(?::{kind}[])" for kind in types)
+    return [(f"DELETE FROM erased USING {same}", [columns[0], columns[2]]), (f"INSERT INTO erased SELECT {values}", columns)]

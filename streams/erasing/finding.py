@@ -36,19 +36,21 @@ class Found:
 class Finder:
     """Takes the conclusions of one partition, in the order of their log, any of them again.
 
-    `due`: what is to be taken away, of searches whose window had passed at `watermark`; `known`: all erasures of the partition; `full`:
-    rows whose sketch holds an erased person and is full, so that who else acted on them has to be found.
+    `due`: what is to be taken away, of searches whose window had passed at `watermark`; `known`: all erasures of the partition; `began`:
+    the record time that its state begins at; `full`: rows whose sketch holds an erased person and is full, so that who else acted on them
+    has to be found.
     """
 
     def __init__(
-        self, due: Sequence[Erasing], rules: Rules, *, known: Iterable[Erasing], watermark: int, full: Collection[MemoryKey] = ()
+        self, due: Sequence[Erasing], rules: Rules, *, known: Iterable[Erasing], watermark: int, began: int = 0,
+        full: Collection[MemoryKey] = (),
     ) -> None:  # fmt: skip
         self._due, self._hashes = {(one.client, one.until) for one in due}, {one.client for one in due}
         self._erasings: dict[bytes, list[Erasing]] = {}
         for one in known:
             if one.client in self._hashes:
                 self._erasings.setdefault(b"%016x" % one.client, []).append(one)
-        self._rules, self._passed, self._full = rules, watermark - rules.window, set(full)
+        self._rules, self._passed, self._began, self._full = rules, watermark - rules.window, began, set(full)
         self._entities = re.compile(b"|".join(_as_json(key[2]) for key in full)) if full else None
         self._found = Found()
         self._adder = Adder(self._found.changes, rules)
@@ -85,7 +87,7 @@ class Finder:
         self._seen.add(final.final_id)
         search = open_search(final.pages[0], final.time, self._rules)
         search.client = int(final.client, 16)  # under the key of that time
-        if any(not self._counted(final.time, one) for one in ours):
+        if final.time < self._began or any(not self._counted(final.time, one) for one in ours):
             return
         if not any(self._to_take(final.time, one) for one in ours):
             self._others[final.final_id] = search

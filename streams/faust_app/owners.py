@@ -11,6 +11,8 @@ from threading import Event
 from typing import TypeVar
 
 from schemas.errors import CorruptFile, PartitionMismatch, Unavailable
+from streams.erasing.eraser import accept, finish, ready
+from streams.erasing.erasing import Erasing
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owner import Owner
 from streams.faust_app.status import Meter
@@ -28,8 +30,9 @@ T = TypeVar("T")
 class Owners(Mapping[int, Owner]):
     """Owners by partition number."""
 
-    def __init__(self, config: WorkerConfig, topics: Topics) -> None:
-        self.config, self._topics = config, topics
+    def __init__(self, config: WorkerConfig, topics: Topics, *, erasures: Mapping[int, int] | None = None) -> None:
+        """`erasures`: who is to be erased (keyed hash -> until), as they become known."""
+        self.config, self._topics, self._erasures = config, topics, erasures if erasures is not None else {}
         self.meter = Meter(config.instance or "")
         self._state = StateStore.at(config.state_store) if config.state_store else None
         self._owned: dict[int, Owner] = {}
@@ -90,14 +93,17 @@ class Owners(Mapping[int, Owner]):
             started = time.monotonic()
             with self.meter.long(f"the checkpoint of partition {owner.partition}"):
                 owner.compact(_now())
+                erased = _purged(owner)
             try:
                 if self._state is not None:
-                    await _in_thread(partial(self._state.write, owner.store.path, _about(owner, self._name)))
+                    await _in_thread(partial(self._state.write, owner.store.path, _about(owner, self._name), alone=bool(erased)))
             except (OSError, Unavailable) as error:  # the state is safe on this disk; the next round may get through
                 self.meter.checkpoint_failed()
                 log.warning("partition %d has no new checkpoint (%s); is the state store writable?", owner.partition, error)
             else:
                 self.meter.checkpointed(owner.partition, time.monotonic() - started)
+                if erased and not owner.closed:
+                    owner.change(partial(finish, some=erased, now=_now()))
 
     async def _open(self, partition: int, reach: Log) -> Owner:
         """Waits while another owner has the file, or the disk takes nothing. A file that does not read is set aside (that is, renamed):
@@ -137,7 +143,9 @@ class Owners(Mapping[int, Owner]):
                 store.begin_at({topic: one.begin or 0 for topic, one in reach.items()})
             check(store.next_offsets(), reach, partition=partition)
             now = _now()
-            return Owner(store, self.config.rules, now=now, above=self._epoch(store, now) - 1)
+            owner = Owner(store, self.config.rules, now=now, above=self._epoch(store, now) - 1)
+            owner.change(partial(accept, requests=dict(self._erasures), now=now))
+            return owner
         except BaseException:
             store.close()
             raise
@@ -219,6 +227,17 @@ async def _in_thread(work: Callable[[Event], T]) -> T:
 def _about(owner: Owner, name: str) -> Checkpoint:
     store = owner.store
     return Checkpoint(store.partition, store.epoch, dict(owner.next), name, store.topic_ids(), store.partitions)
+
+
+def _purged(owner: Owner) -> list[Erasing]:
+    """Erasures of which nothing is left in the file now."""
+    if some := ready(owner.store, _now()):
+        try:
+            owner.store.purge(_now())
+        except Unavailable as error:
+            log.warning("partition %d: the file still holds traces of erased people: %s", owner.partition, error)
+            return []
+    return some
 
 
 def _now() -> int:
