@@ -16,28 +16,44 @@ QUIET = {
     "streams.faust_app.consumer": logging.WARNING,  # Faust tells of its steps under this name too
 }
 PARTITION = re.compile(r"\bpartition (\d+)\b")
-EVERY = 10.0  # s between two lines of one kind: an outage gives some 290 KB/s per worker otherwise
+EVERY = 60.0  # s between two lines of one kind: an outage gives some 290 KB/s per worker otherwise
+# What clients say of a broker that is away, that moves a leader, or that has only just started: they try again, so it is worth a line
+# when it lasts. What the broker refused (rights, names, sizes) is not among it.
+PASSING = re.compile(
+    r"KafkaConnectionError|NodeNotReady|NotCoordinator|CoordinatorNotAvailable|NotLeader|LeaderNotAvailable|KafkaTimeoutError|ECONN|"
+    r"Errno 1\d\d\b|Connect call failed|Connection lost|not ready|No node available|coordinator dead|coordinator \(node|[Hh]eartbeat|"
+    r"network data|socket disconnected|Unable to (bootstrap|update metadata)|Metadata refresh"
+)
+LASTS, OVER = 10.0, 30.0  # s: it lasts from then on; it was over when nothing of it came for so long
 APPLIED = "applied "  # one line a transaction, for those who measure; the sums of `streams/faust_app/report.py` stand for them
 
 
 class Sparing(logging.Filter):
     """Lets one warning of each logger and template through in `every` seconds; the next one says how many were held back.
 
-    Lines below WARNING pass: libraries give none, and ours tell of single events.
+    All that a library says of a passing trouble is of one kind, and comes through only when it lasts. Lines below WARNING pass: libraries
+    give none, and ours tell of single events.
     """
 
     def __init__(self, every: float = EVERY, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._every, self._clock = every, clock
         self._said: dict[tuple[str, str], tuple[float, int]] = {}  # -> when it was last let through, and how many were held back since
+        self._heard: dict[str, float] = {}  # library -> when it last spoke of a passing trouble
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return not str(record.msg).startswith(APPLIED)
         # Ours differ in what they are about; those of libraries in addresses, ids and times that do not matter.
-        text = str(record.msg) if record.name.partition(".")[0] in LIBRARIES else record.getMessage()
-        key, now = (record.name, re.sub(r"\d+", "0", text)), self._clock()
-        at, held = self._said.get(key, (-self._every, 0))
+        library, now = record.name.partition(".")[0], self._clock()
+        text = str(record.msg) if library in LIBRARIES else record.getMessage()
+        key = (record.name, re.sub(r"\d+", "0", text))
+        if library in LIBRARIES and PASSING.search(record.getMessage()):
+            key = (library, "")
+            if now - self._heard.get(library, now - OVER) >= OVER:  # it begins
+                self._said[key] = (now - self._every + LASTS, 0)
+            self._heard[library] = now
+        at, held = self._said.get(key, (now - self._every, 0))
         if now - at < self._every:
             self._said[key] = (at, held + 1)
             return False

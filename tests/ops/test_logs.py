@@ -14,7 +14,7 @@ from schemas.errors import StaleLog
 def heard():
     """heard(at, logger, level, message, *args) -> the line that is written at that second, None when it is held back."""
     now = [0.0]
-    sparing, formatter = Sparing(10.0, clock=lambda: now[0]), OneLine("%(levelname)s %(name)s: %(message)s")
+    sparing, formatter = Sparing(clock=lambda: now[0]), OneLine("%(levelname)s %(name)s: %(message)s")
 
     def say(at, name, level, message, *args):
         now[0] = at
@@ -24,13 +24,13 @@ def heard():
     return say
 
 
-def test_one_warning_of_a_kind_comes_through_in_ten_seconds_and_the_next_says_how_many_did_not(heard):
-    template = "Unable connect to node with id %s: %s"
-    assert heard(0.0, "aiokafka", logging.ERROR, template, 1, "refused") == "ERROR aiokafka: Unable connect to node with id 1: refused"
-    assert heard(0.1, "aiokafka", logging.ERROR, template, 2, "closed") is None
-    assert heard(9.9, "aiokafka", logging.ERROR, template, 1, "refused") is None
-    assert heard(10.0, "aiokafka", logging.ERROR, template, 1, "refused").endswith("id 1: refused (2 more like it since)")
-    assert heard(20.0, "aiokafka", logging.ERROR, template, 1, "refused").endswith("id 1: refused")
+def test_one_warning_of_a_kind_comes_through_a_minute_and_the_next_says_how_many_did_not(heard):
+    template = "Topic %s is not available during auto-create initialization, %s"
+    assert heard(0.0, "aiokafka", logging.ERROR, template, "t", 1) == "ERROR aiokafka: " + template % ("t", 1)
+    assert heard(0.1, "aiokafka", logging.ERROR, template, "u", 2) is None
+    assert heard(59.9, "aiokafka", logging.ERROR, template, "t", 3) is None
+    assert heard(60.0, "aiokafka", logging.ERROR, template, "t", 4).endswith(", 4 (2 more like it since)")
+    assert heard(120.0, "aiokafka", logging.ERROR, template, "t", 5).endswith(", 5")
 
 
 def test_messages_that_were_formatted_before_differ_in_more_than_numbers(heard):
@@ -38,6 +38,49 @@ def test_messages_that_were_formatted_before_differ_in_more_than_numbers(heard):
     assert heard(0.1, "kafka.net", logging.ERROR, "attempt 17 failed (backoff 0.55 secs)") is None
     assert heard(0.2, "kafka.net", logging.ERROR, "SASL failed")
     assert heard(0.3, "kafka.cluster", logging.ERROR, "attempt 1 failed (backoff 0.12 secs)")
+
+
+OUTAGE = [  # logger, template, argument: what a worker's clients say ten times a second while its broker is away
+    ("aiokafka", "Unable connect to node with id %s: [Errno 111] Connect call failed ('127.0.0.1', 54057)", 1),
+    ("aiokafka", "Unable to update metadata from %s", [1]),
+    (
+        "aiokafka.consumer.fetcher",
+        "Failed fetch messages from 1: NodeNotReadyError: %s",
+        "Attempt to send a request to node which is not ready",
+    ),
+    ("aiokafka.consumer.group_coordinator", "Marking the coordinator dead (node %s)for group forage.", 1),
+    ("aiokafka.consumer.group_coordinator", "Heartbeat session expired - marking coordinator dead%s", ""),
+    ("aiokafka.producer.sender", "Got error produce response: NodeNotReadyError: %s", "Attempt to send a request"),
+    ("kafka.net.transport", "<KafkaTCPTransport [%s]>: Abort (KafkaConnectionError: socket disconnected)", "127.0.0.1"),
+    ("kafka.net.transport", "<KafkaTCPTransport [%s]>: Error receiving network data closing socket", "none"),
+    ("kafka.net.connection", "<KafkaConnection node_id=%s (disconnected)>: Connection lost: KafkaConnectionError: 111 ECONNREFUSED", 1),
+    ("kafka.net.manager", "Bootstrap failed: KafkaTimeoutError: Unable to bootstrap from %s", "127.0.0.1:54057"),
+    ("kafka.net.manager", "Bootstrap bootstrap-0 not ready; waiting %s secs", 0.1),
+    ("kafka.cluster", "No node available for metadata refresh - backoff/retry%s", ""),
+    ("kafka.coordinator", "Error sending FindCoordinatorRequest to node %s [KafkaConnectionError: 111 ECONNREFUSED]", 1),
+]
+
+
+def test_an_outage_costs_a_line_a_minute_and_library(heard):
+    lines = [
+        (at / 10, line)
+        for at in range(0, 1_800)
+        for logger, template, about in OUTAGE
+        if (line := heard(at / 10, logger, logging.ERROR, template, about))
+    ]
+    assert [(at, line.split()[1].partition(".")[0].strip(":")) for at, line in lines] == [
+        (at, library) for at in (10.0, 70.0, 130.0) for library in ("aiokafka", "kafka")
+    ]
+    assert all("more like it since" in line for _, line in lines)
+
+
+def test_a_coordinator_that_is_only_just_chosen_frightens_nobody(heard):
+    template = "Marking the coordinator dead (node %s) for group %s: [Error 16] NotCoordinatorError."
+    assert heard(0.0, "kafka.coordinator", logging.WARNING, template, "coordinator-1", "forage.publisher") is None
+    assert heard(3.0, "kafka.coordinator", logging.WARNING, template, "coordinator-1", "forage.publisher") is None
+    assert heard(40.0, "kafka.coordinator", logging.WARNING, template, "coordinator-1", "forage.publisher") is None  # another one
+    refused = "Failed fetch messages from 1: [Error 29] TopicAuthorizationFailedError: %s"
+    assert heard(40.1, "aiokafka.consumer.fetcher", logging.ERROR, refused, "search.actions")
 
 
 def test_our_own_warnings_are_told_apart_by_what_they_are_about(heard):
