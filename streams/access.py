@@ -22,10 +22,10 @@ _TOPICS: dict[Role, dict[tuple[Operation, ...], Sequence[Topic]]] = {
     "search": {("WRITE",): (IMPRESSIONS, ACTIONS), ("READ",): (POLICY, MEMORY, CATALOG)},
     "worker": {
         ("READ", "WRITE", "DESCRIBE_CONFIGS"): (IMPRESSIONS, ACTIONS),  # writes: ticks, and what came on the wrong partition
-        ("WRITE",): (SHARES, MEMORY, OUTCOMES, QUARANTINE),
-        ("READ",): (ERASURES,),
+        ("WRITE",): (SHARES, MEMORY, QUARANTINE),
+        ("READ", "WRITE"): (OUTCOMES, ERASURES),  # reads: what erased people contributed
     },
-    "publisher": {("READ",): (SHARES, OUTCOMES, ERASURES), ("READ", "WRITE"): (POLICY,), ("READ", "DESCRIBE_CONFIGS"): (CONTROL,)},
+    "publisher": {("READ",): (SHARES, OUTCOMES), ("READ", "WRITE"): (POLICY, ERASURES), ("READ", "DESCRIBE_CONFIGS"): (CONTROL,)},
     "operator": {
         ("READ", "WRITE", "CREATE", "DELETE", "DESCRIBE_CONFIGS"): (IMPRESSIONS, ACTIONS, CONTROL, CATALOG, ERASURES),
         ("READ", "CREATE", "DELETE", "DESCRIBE_CONFIGS"): (SHARES, MEMORY, OUTCOMES, QUARANTINE, POLICY),

@@ -47,10 +47,10 @@ class RequestsFollower:
 
     def __init__(self, bootstrap: str, *, security: Security | None = None) -> None:
         self.requests = Requests()
-        self._bootstrap = bootstrap
-        self._follower = Follower(bootstrap, ERASURES.name, handle=self.requests.take, security=security)
+        self._bootstrap, self._security = bootstrap, security
 
     def __enter__(self) -> Requests:
+        self._follower = Follower(self._bootstrap, ERASURES.name, handle=self.requests.take, security=self._security)
         if not self._follower.wait(PATIENCE):
             why = self._follower.progress().last_error or "no answer"
             self._follower.close()

@@ -21,8 +21,11 @@ from schemas.events import Tick
 from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.access import require
 from streams.admin import inputs_of
+from streams.erasing.requests import Requests, RequestsFollower
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.consumer import install
+from streams.faust_app.eraser import EVERY as ERASE_EVERY
+from streams.faust_app.eraser import Eraser
 from streams.faust_app.owner import Owner
 from streams.faust_app.owners import Owners
 from streams.faust_app.report import EVERY, line
@@ -43,7 +46,7 @@ GC = (100_000, 20, 100)  # many searches are open, none in a cycle: looking at t
 INPUTS = (IMPRESSIONS.name, ACTIONS.name)
 
 
-def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.App:
+def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool, requests: Requests) -> faust.App:
     """The Faust application of one worker. `ticks`: whether the inputs have the broker's time, so that time is ours to pass."""
     install()
     app = faust.App(
@@ -119,6 +122,14 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool) -> faust.Ap
             owners.look(now)
 
     app.timer(LOOK_EVERY)(look)
+    eraser = Eraser(config, owners, requests, stop=lambda: bool(app.should_stop))
+
+    async def erase() -> None:
+        while not app.should_stop:
+            await eraser.step()
+            await asyncio.sleep(ERASE_EVERY)
+
+    app.task(erase)
     return app
 
 
@@ -174,13 +185,14 @@ def run(
     _, clock = inputs_of(config.bootstrap, security=config.security)
     topics = Topics.of(config.bootstrap, security=config.security)
     slot = hold_slot(config.folder, config.instance)
-    owners = Owners(config, topics)
+    erasures = RequestsFollower(config.bootstrap, security=config.security)
+    owners = Owners(config, topics, erasures=erasures.requests.until)
     try:
-        app = create_app(config, owners, ticks=clock == "LogAppendTime")
+        app = create_app(config, owners, ticks=clock == "LogAppendTime", requests=erasures.requests)
         worker = app.Worker(redirect_stdouts=False, quiet=True, override_logging=False)  # whoever started this process says how it logs
         worker.spinner = None
         dog = Watchdog(config.bootstrap, owners.meter, tell=on_status, limit=stalled, security=config.security)
-        with beside or nullcontext(), dog as watchdog:
+        with erasures, beside or nullcontext(), dog as watchdog:  # nothing is applied before it is known who was erased
             _keep_looking(worker.loop, owners, watchdog)
             worker.execute_from_commandline()
     except SystemExit as done:
