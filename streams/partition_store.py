@@ -41,8 +41,8 @@ class PartitionStore:
         elif mine[0] != (partition, partitions):
             raise PartitionMismatch(
                 f"{store.path} is partition {mine[0][0]} of {mine[0][1]}, not {partition} of {partitions}; "
-                f"if the topics have {partitions} partitions now, stop all workers and run `forage topics migrate --partitions {partitions}`; "
-                "else give this worker another folder"
+                f"if the topics grew to {partitions}, stop all workers and run `forage topics migrate --partitions {partitions}`; else give "
+                "this worker another folder"
             )
         self.seq: int = self._one("SELECT coalesce(max(seq), 0) FROM applied")
         self.epoch: int = self._one("SELECT coalesce(max(epoch), 0) FROM epoch")
@@ -50,7 +50,7 @@ class PartitionStore:
     @classmethod
     def open(cls, path: Path, partition: int, partitions: int) -> "PartitionStore":
         """Open or create the file. Raises Unavailable, CorruptFile, PartitionMismatch."""
-        store = Store(path, _schema())
+        store = Store(path, schema())
         try:
             return cls(store, partition, partitions)
         except BaseException:
@@ -226,7 +226,7 @@ class PartitionStore:
         zeros = f"(SELECT {', '.join(shares.KEYS)} FROM memory {shares.BY_KEY} HAVING NOT ({shares.NOT_ZERO}) AND max(seq) <= ?) AS zeros"
         same = " AND ".join(f"memory.{name} = zeros.{name}" for name in shares.KEYS)
         self._store.append({}, [(f"DELETE FROM memory USING {zeros} WHERE {same}", [self.resend_from(now)])])
-        self._store = rewritten(self._store, _schema())
+        self._store = rewritten(self._store, schema())
 
     def topic_ids(self) -> dict[str, str]:
         """Ids of the topics that the offsets belong to."""
@@ -266,7 +266,7 @@ class PartitionStore:
         return int(self._rows(sql, params)[0][0])
 
 
-def _schema() -> list[str]:
+def schema() -> list[str]:
     return [shares.schema_sql(), (files("streams") / "partition_store.sql").read_text("utf-8")]
 
 

@@ -3,17 +3,15 @@ an embedded run or workers left behind."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from importlib.resources import files
 from pathlib import Path
 
-from memory_index import shares
 from memory_index.store import Store
 from schemas.errors import CorruptFile, InvalidSetting, NotFound
 from streams.kernel.changes import INPUTS, Record
 from streams.kernel.join import RULES, Rules
 from streams.kernel.kernel import Kernel
 from streams.kernel.share import Share, digest_state
-from streams.partition_store import PartitionStore
+from streams.partition_store import PartitionStore, schema
 from streams.replaying.recording import Line
 from streams.replaying.replay import Interleave, Progress, batches, check, interleaved, pieces, records_of
 
@@ -57,7 +55,7 @@ def folders_digest(folders: Sequence[Path], *, rules: Rules = RULES) -> dict[str
     best: dict[int, PartitionStore] = {}
     with ExitStack() as opened:
         for path in (path for folder in folders for path in sorted(folder.glob("partition-*.duckdb"))):
-            store = opened.enter_context(_open(path))
+            store = opened.enter_context(open_any(path))
             rival = best.get(store.partition)
             if rival is None or _applied(store) > _applied(rival):
                 best[store.partition] = store
@@ -65,9 +63,9 @@ def folders_digest(folders: Sequence[Path], *, rules: Rules = RULES) -> dict[str
         return digest_state([store.share() for store in best.values()], [store.kernel(rules) for store in best.values()])
 
 
-def _open(path: Path) -> PartitionStore:
+def open_any(path: Path) -> PartitionStore:
     """A partition's file, whichever partition it is."""
-    store = Store(path, [shares.schema_sql(), (files("streams") / "partition_store.sql").read_text("utf-8")])
+    store = Store(path, schema())
     try:
         rows = store.query("SELECT partition, partitions FROM identity").to_pylist()
         if not rows:
