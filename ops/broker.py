@@ -89,7 +89,7 @@ def _start_docker(folder: Path, port: int | None) -> str:
     if not note.exists():
         note.write_text(str(port or ready.free_ports(1)[0]))
     port = int(note.read_text())
-    _compose(folder, "up", "-d")
+    _compose(folder, "up", "-d", "kafka")
     if not ready.wait(port, seconds=120.0):
         raise Unavailable(f"the broker did not answer on 127.0.0.1:{port}; look at `docker compose -p {_project(folder)} logs`")
     return f"127.0.0.1:{port}"
