@@ -9,9 +9,9 @@ from schemas.errors import Unavailable
 
 
 def make_folder(path: Path) -> None:
-    """With its parents; one that is there stays. Raises Unavailable."""
+    """With its parents, for this user alone; one that is there stays as it is. Raises Unavailable."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise Unavailable(f"folder {path} cannot be made ({error}); give one that can be written") from error
 

@@ -31,7 +31,7 @@ class OutcomeLog:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def append(self, conclusions: Sequence[Outcome | Amendment]) -> Path | None:
         """Write a batch as one file, whole or not at all; None for an empty one. The same batch again is the same file again."""

@@ -65,6 +65,7 @@ def worker(
     )
     logs.configure("publisher" if role == "publisher" else "stream", form=config.log_format, instance=config.instance)
     place = folder if folder is not None else config.data / "worker"
+    os.umask(0o077)  # state and checkpoints hold what people searched for: they are for this user alone
     if attached:
         _end_with_parent()
     if role == "publisher":

@@ -36,7 +36,7 @@ class EmbeddedDriver:
 
     def __init__(self, rules: Rules, *, folder: Path | None = None, partitions: int = PARTITIONS, on_changes: Sequence[Apply] = ()) -> None:
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log: SqliteLog | MemoryLog = SqliteLog(folder / "log.sqlite", partitions) if folder else MemoryLog(partitions)
         self.shares = [Share() for _ in range(partitions)]
         self._stores = [PartitionStore.open(folder / f"partition-{p}.duckdb", p, partitions) for p in range(partitions)] if folder else []

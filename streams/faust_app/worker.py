@@ -206,7 +206,7 @@ def run(
 def hold_slot(folder: Path, instance: str | None) -> int:
     """Lock the name of a slot on this host: two members of one name would steal the group from each other about every second."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / f"slot-{instance or os.getpid()}.lock", os.O_CREAT | os.O_RDWR, 0o644)
     except OSError as error:
         raise Unavailable(f"a worker cannot write to {folder} ({error.strerror}); make it writable, or give another --folder") from None

@@ -33,7 +33,7 @@ class Spill:
     def __init__(self, folder: Path, *, limit: int = LIMIT_BYTES):
         self._folder, self._limit = folder, limit
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what people did, for this user alone
             self._lock = (folder / "lock").open("w")
         except OSError as error:
             raise Unavailable(f"spill folder {folder} cannot be used ({error.strerror}); give a folder that can be written") from None
