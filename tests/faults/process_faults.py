@@ -65,20 +65,21 @@ def kill_points(run: Run, seconds: float) -> None:
 
 
 def out_of_memory(run: Run, seconds: float) -> None:
-    """Twice allocations fail from one moment on (RLIMIT_AS of a running worker); then the kernel's way: SIGKILL when it has grown."""
+    """Twice a worker gets no more memory from its first batch on (RLIMIT_AS); then the kernel's way: SIGKILL when it has grown."""
     for slot in "ab":
-        run.wait(seconds / 5)
+        run.wait(seconds / 6)
+        run.fleet.kill(slot)
+        run.fleet.start(slot)
         run.must(f"{slot} applies", lambda slot=slot: run.fleet.applies(slot), 20.0)
         run.fleet.expect_end(slot)
         ended = len(run.fleet.ended) + 1
         run.fleet.limit_memory(slot)
         run.must(f"{slot} ends without memory", lambda ended=ended: len(run.fleet.ended) == ended, 30.0)
-    slot, grown = "a", run.fleet.resident("a")
-    run.until(lambda: run.fleet.resident(slot) > grown + 4_000, 10.0)
-    run.fleet.kill(slot)
-    run.fleet.start(slot)
-    codes = [code for _, code in run.fleet.ended]
-    run.wrong += [f"a worker without memory ended with {code}" for code in codes if code == 0]
+    grown = run.fleet.resident("a")
+    run.until(lambda: run.fleet.resident("a") > grown + 4_000, 10.0)
+    run.fleet.kill("a")
+    run.fleet.start("a")
+    run.wrong += [f"a worker without memory ended with {code}" for _, code in run.fleet.ended if code == 0]
 
 
 def clock_steps(run: Run, seconds: float) -> None:
@@ -112,8 +113,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("sigterms", "6 SIGTERMs over two workers, started again at once", 24, sigterms, numbers=(2,)),
     Scenario("zombie", "one of two workers frozen for 12 s; both use one disk", 24, zombie, numbers=(4,)),
     Scenario("zombie-apart", "the same, each with a disk of its own and one state store", 24, zombie, numbers=(4,), apart=True),
-    Scenario("out-of-memory", "two workers get no more memory while they work (RLIMIT_AS); a third time SIGKILL when it has grown", 20,
-             out_of_memory, numbers=(5,)),
+    Scenario("out-of-memory", "two workers get no more memory from their first batch on (RLIMIT_AS), a third is killed when it has grown",
+             30, out_of_memory, numbers=(5,)),
     Scenario("clock", "one worker's clock an hour ahead, an hour behind, and right again; SIGKILLs meanwhile; own disks", 25, clock_steps,
              numbers=(6,), apart=True, before=with_clock),
     Scenario("takeover", "one of two workers lost with its disk; its slot goes on from the state store", 20, takeover, apart=True),

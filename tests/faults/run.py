@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from typing import Any
 import broker_faults
 import data_faults
 import group_faults
+import nodes
 import process_faults
 import reader_faults
 import storage_faults
 from compare import Expected
 from load import searches
-from scenarios import Scenario, play
+from scenarios import Scenario, broken, play
 from table import table
 
 from ops import broker
@@ -53,16 +55,17 @@ def main() -> int:
     wanted = [one for one in SCENARIOS if not given.only or one.name in given.only]
     lines = list(read_log(given.log)) if given.log else searches(given.searches)
     loads: dict[object, Prepared] = {}
-    bootstrap = broker.start(out / "kafka")
+    bootstrap = nodes.start(out / "kafka")
     try:
         for number, scenario in enumerate(wanted, start=1):
             if scenario.name in done:
                 continue
-            if scenario.lines not in loads:
-                loads[scenario.lines] = _prepared(scenario.lines(lines) if scenario.lines else lines)
+            kind = scenario.lines, scenario.partitions or PARTITIONS
+            if kind not in loads:
+                loads[kind] = _prepared(scenario.lines(lines) if scenario.lines else lines, kind[1])
             print(f"[{number}/{len(wanted)}] {scenario.name}: {scenario.how} ...", flush=True)
             began = time.monotonic()
-            done[scenario.name] = result = _play(scenario, *loads[scenario.lines], bootstrap=bootstrap, out=out)
+            done[scenario.name] = result = _play(scenario, *loads[kind], bootstrap=bootstrap, out=out)
             print(f"    {'ok' if result['ok'] else 'WRONG'}, {time.monotonic() - began:.0f} s", *result["wrong"], sep="\n    ", flush=True)
     finally:
         broker.kill(out / "kafka")
@@ -82,8 +85,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _prepared(lines: Sequence[Line]) -> Prepared:
-    return list(placed(lines, PARTITIONS, rules=RULES)), Expected.of(lines, PARTITIONS)
+def _prepared(lines: Sequence[Line], partitions: int) -> Prepared:
+    return list(placed(lines, partitions, rules=RULES)), Expected.of(lines, partitions)
 
 
 def _play(scenario: Scenario, records: list[Placed], expected: Expected, *, bootstrap: str, out: Path) -> dict[str, Any]:
@@ -91,7 +94,14 @@ def _play(scenario: Scenario, records: list[Placed], expected: Expected, *, boot
     shutil.rmtree(folder, ignore_errors=True)
     broker.start(out / "kafka")  # a scenario that failed may have left it stopped
     slower = max(1.0, len(records) / MOST / scenario.seconds)
-    result = play(scenario, records, expected, node=out / "kafka", bootstrap=bootstrap, folder=folder, partitions=PARTITIONS, slower=slower)
+    try:
+        result = play(
+            scenario, records, expected, node=out / "kafka", bootstrap=bootstrap, folder=folder,
+            partitions=scenario.partitions or PARTITIONS, slower=slower,
+        )  # fmt: skip
+    except Exception as error:  # the other scenarios are still worth running
+        traceback.print_exc()
+        result = broken(scenario, f"the run broke off: {error!r}")
     with (out / "results.jsonl").open("a") as file:
         file.write(json.dumps(result) + "\n")
     for disk in [*folder.glob("disk*"), *folder.glob("state")] if result["ok"] else ():  # logs stay

@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from compare import Expected, Outputs, ends_of_inputs
 from fleet import Applied, Fleet
 from kafka import KafkaAdminClient
 from load import TOPICS, Load
+from proxy import Proxy
 
 from schemas.topics import INPUTS
 from streams import admin
@@ -23,6 +24,7 @@ START = 30.0  # s in which all workers must own something
 CATCH_UP = 45.0  # s after the last send, and as long as the load took besides, in which everything must be applied
 QUIET = 5.5  # s: a row that was only shown is sent at most every 5 s, so that much later nothing waits any more
 SETTLE = 30.0  # s in which the topics must say everything
+SLOTS = "abcdef"
 Figures = dict[str, Any]
 
 
@@ -30,16 +32,33 @@ class Run:
     """One load on fresh topics, the workers that take it, and the broker below them.
 
     `node` is the broker's folder, `folder` that of this run: disks of the workers (`disk` or `disk-SLOT`), the state store (`state`), logs.
-    `load` is there once the workers own everything. What a scenario finds wrong goes into `wrong`, what it measured into `notes`.
+    `load` is there once the workers own everything. What a scenario finds wrong goes into `wrong`, what it measured into `notes`, what is
+    to be ended or undone after it into `ends`.
     """
 
     load: Load
+    proxy: Proxy
+    nodes: Mapping[int, Path]  # more brokers, by node id
 
-    def __init__(self, fleet: Fleet, node: Path, folder: Path, *, bootstrap: str, partitions: int, expected: Expected) -> None:
+    def __init__(
+        self, fleet: Fleet, node: Path, folder: Path, *, bootstrap: str, partitions: int, records: Sequence[Placed], expected: Expected
+    ) -> None:  # fmt: skip
         self.fleet, self.node, self.folder, self.bootstrap, self.partitions = fleet, node, folder, bootstrap, partitions
-        self.expected, self.rng, self.applied = expected, random.Random(1), Applied(folder)
+        self.records, self.expected, self.rng, self.applied = records, expected, random.Random(1), Applied(folder)
+        self.sends_to = bootstrap  # what the load connects to
         self.notes: dict[str, float] = {}
         self.wrong: list[str] = []
+        self.ends = ExitStack()
+
+    def send(self, part: slice, seconds: float) -> None:
+        """Let a part of the LOG stream in; whatever was sent before it has arrived by then."""
+        self.load = Load(self.sends_to, self.records[part], seconds)
+
+    def sent(self) -> bool:
+        return not self.load.is_alive()
+
+    def all_applied(self) -> bool:
+        return self.applied.look().next == ends_of_inputs(self.bootstrap, TOPICS, self.partitions)
 
     def wait(self, seconds: float) -> None:
         """Let time pass; workers that ended by themselves are started again, and counted."""
@@ -79,7 +98,8 @@ class Scenario:
     checkpoint_every: float = 4.0  # s
     environment: Mapping[str, str] = field(default_factory=dict)  # of every worker
     lines: Callable[[Sequence[Line]], Sequence[Line]] | None = None  # makes another LOG of the usual one; its digest is another one too
-    through: Callable[[Path], AbstractContextManager[str]] | None = None  # what workers connect to instead of the broker (its folder)
+    partitions: int | None = None  # of all topics, when not as many as in the other scenarios
+    share: float = 1.0  # how much of the LOG is sent at first; `breaks` sends the rest
     before: Callable[[Run], None] | None = None  # after the topics were made, before the first worker starts
     judge: Callable[[Run], list[str]] | None = None  # after everything was read and the workers have stopped: what else is wrong
 
@@ -100,30 +120,41 @@ def play(
     admin.create_topics(bootstrap, partitions, time="CreateTime")
     seconds = scenario.seconds * slower
     group = f"faults-{scenario.name}-{time.time_ns():x}"
-    with scenario.through(node) if scenario.through else nullcontext(bootstrap) as address:
-        fleet = Fleet(
-            address, folder, group=group, static=scenario.static, apart=scenario.apart, checkpoint_every=scenario.checkpoint_every,
-            environment=scenario.environment,
-        )  # fmt: skip
-        run = Run(fleet, node, folder, bootstrap=bootstrap, partitions=partitions, expected=expected)
+    fleet = Fleet(
+        bootstrap, folder, group=group, static=scenario.static, apart=scenario.apart, checkpoint_every=scenario.checkpoint_every,
+        environment=scenario.environment,
+    )  # fmt: skip
+    run = Run(fleet, node, folder, bootstrap=bootstrap, partitions=partitions, records=records, expected=expected)
+    with run.ends:
         try:
             if scenario.before:
                 scenario.before(run)
-            for slot in "abcd"[: scenario.workers]:
+            for slot in SLOTS[: scenario.workers]:
                 fleet.start(slot)
-            run.until(lambda: all(fleet.owns(slot) for slot in fleet.slots), START)
-            run.load = Load(bootstrap, records, seconds)
+            run.until(lambda: len([slot for slot in fleet.slots if fleet.owns(slot)]) == min(scenario.workers, partitions), START)
+            run.send(slice(int(scenario.share * len(records))), seconds * scenario.share)
             scenario.breaks(run, seconds)
             figures = _judge(run, scenario, group=group, patience=CATCH_UP + seconds)
         finally:
             fleet.end()
-    about = {"scenario": scenario.name, "numbers": scenario.numbers, "how": scenario.how, "own_log": scenario.lines is not None}
-    return {**about, "ok": not figures["wrong"], **figures}
+    return {**_about(scenario), "ok": not figures["wrong"], **figures}
+
+
+def broken(scenario: Scenario, why: str) -> Figures:
+    """The figures of a scenario that could not be played to its end."""
+    return {
+        **_about(scenario), "ok": False, "wrong": [why], "records": 0, "state": "", "digest_equal": False, "lost": 0, "lag_zero_s": 0.0,
+        "longest_pause_s": 0.0, "transactions": 0, "stops_s": [], "outputs": 0, "repeats": 0, "late": 0, "notes": {},
+    }  # fmt: skip
+
+
+def _about(scenario: Scenario) -> Figures:
+    return {"scenario": scenario.name, "numbers": scenario.numbers, "how": scenario.how, "own_log": scenario.lines is not None}
 
 
 def _judge(run: Run, scenario: Scenario, *, group: str, patience: float) -> Figures:
     fleet, applied, partitions, expected, wrong = run.fleet, run.applied, run.partitions, run.expected, list[str]()
-    if not run.until(lambda: not run.load.is_alive(), 240.0) or run.load.failed:
+    if not run.until(run.sent, 240.0) or run.load.failed:
         wrong.append(f"the load was not sent: {run.load.failed[:2]}")
     ends = ends_of_inputs(run.bootstrap, TOPICS, partitions)
     if not run.until(lambda: applied.look().next == ends, patience):
@@ -147,7 +178,7 @@ def _judge(run: Run, scenario: Scenario, *, group: str, patience: float) -> Figu
         wrong.append(f"{outputs.counts['contradictions']} messages of one id differ, or lie in a partition that is not their source")
     wrong += scenario.judge(run) if scenario.judge else []
     return {
-        "wrong": wrong + unsent + fleet.unexpected + run.wrong, "records": run.load.sent, "state": state["state"],
+        "wrong": wrong + unsent + fleet.unexpected + run.wrong, "records": len(run.records), "state": state["state"],
         "digest_equal": state == expected.digest, "lost": outputs.said.lost(expected.said) + _behind(applied.next, ends),
         "lag_zero_s": round(max(0.0, lag_zero - run.load.ended), 1), "longest_pause_s": round(applied.longest_pause(), 1),
         "transactions": len(applied.times), "stops_s": [round(one, 1) for one in fleet.stops[:began] or fleet.stops],

@@ -16,7 +16,7 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     wrong = [f"{one['scenario']}: {line}" for one in results for line in one["wrong"]]
     notes = [f"{one['scenario']}: {name} {value}" for one in results for name, value in one.get("notes", {}).items()]
-    states = {one["state"] for one in results if not one["own_log"]}
+    states = {one["state"] for one in results if one["state"] and not one["own_log"]}
     right = [one for one in results if one["ok"]]
     covered = sorted({number for one in right for number in one["numbers"]})
     missing = [number for number in FAULTS if number not in covered]
