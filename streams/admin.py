@@ -67,6 +67,21 @@ def create_topics(bootstrap: str, partitions: int, *, time: Time = "LogAppendTim
         return list(wanted)
 
 
+def grow_topics(bootstrap: str, partitions: int, *, security: Security | None = None) -> None:
+    """Give the inputs, and all that must agree with them, so many partitions; the inputs last. Kafka takes none away again."""
+    names = [topic.name for topic in sorted(TOPICS, key=lambda one: one in INPUTS) if topic.co_partitioned]
+    with connected(bootstrap, security) as admin:
+        for name in names:
+            (state,) = _describe(admin, [name])
+            if state.partitions < partitions:
+                admin.create_partitions({name: partitions})
+        end = clock.monotonic() + 30.0
+        while any(state.partitions != partitions for state in _describe(admin, names)):
+            if clock.monotonic() > end:
+                raise Unavailable(f"topics {names} have not all {partitions} partitions 30 s after the order; look at the broker's log")
+            clock.sleep(0.05)
+
+
 def describe_topics(bootstrap: str, names: Iterable[str] | None = None, *, security: Security | None = None) -> list[TopicState]:
     """Those of the named topics (default: all of Forage) that exist, in the order of their names."""
     with connected(bootstrap, security) as admin:

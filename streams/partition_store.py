@@ -41,8 +41,8 @@ class PartitionStore:
         elif mine[0] != (partition, partitions):
             raise PartitionMismatch(
                 f"{store.path} is partition {mine[0][0]} of {mine[0][1]}, not {partition} of {partitions}; "
-                f"if the topics grew to {partitions}, stop all workers and run `forage topics migrate --partitions {partitions}`; else give "
-                "this worker another folder"
+                f"if the topics grew to {partitions}, stop all workers and run `forage topics migrate --partitions {partitions}`; "
+                "else give this worker another folder"
             )
         self.seq: int = self._one("SELECT coalesce(max(seq), 0) FROM applied")
         self.epoch: int = self._one("SELECT coalesce(max(epoch), 0) FROM epoch")
@@ -227,6 +227,10 @@ class PartitionStore:
         same = " AND ".join(f"memory.{name} = zeros.{name}" for name in shares.KEYS)
         self._store.append({}, [(f"DELETE FROM memory USING {zeros} WHERE {same}", [self.resend_from(now)])])
         self._store = rewritten(self._store, schema())
+
+    def checkpoint(self) -> None:
+        """Fold the WAL into the file: a copy of it now holds everything."""
+        self._store.checkpoint()
 
     def topic_ids(self) -> dict[str, str]:
         """Ids of the topics that the offsets belong to."""

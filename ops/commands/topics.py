@@ -1,10 +1,11 @@
 """`forage topics`: make the topics, say what is wrong with them, show what they are."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ops.commands.options import AsJson, Bootstrap, grid, here, show
+from ops.commands.options import AsJson, Bootstrap, grid, here, rules_of, show
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and check the topics of Forage.")
 
@@ -48,6 +49,41 @@ def check(bootstrap: Bootstrap = "", json: AsJson = False) -> None:
         typer.echo("\n".join(problems) or "all topics are as they should be")
     if problems:
         raise typer.Exit(1)
+
+
+@app.command()
+def migrate(
+    partitions: Annotated[int, typer.Option(min=2, help="How many partitions there shall be: more than now.")],
+    folder: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a worker's state files, once for each; default: worker in the data folder.")
+    ] = None,
+    with_unread: Annotated[
+        bool, typer.Option("--with-unread", help="Go on although events are not applied yet: they count as if they came now.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    bootstrap: Bootstrap = "",
+) -> None:
+    """Give the inputs more partitions, and move the state of stopped workers there.
+
+    Stop all workers first. When it is cut off, run it again: it goes on where it was. With FORAGE_STATE_STORE the new state goes there,
+    else into the one folder that all workers share.
+    """
+    from streams.moving.migrate import Plan
+    from streams.moving.running import migrate as run
+
+    config = here(bootstrap)
+
+    def agree(plan: Plan) -> bool:
+        typer.echo("\n".join(plan.lines()))
+        return not dry_run
+
+    done = run(
+        config.bootstrap, partitions, folders=folder or [config.data / "worker"], state_store=config.state_store or None,
+        group=config.group, with_unread=with_unread, agree=agree, tell=lambda text: typer.echo(text, err=True), rules=rules_of(config),
+        security=config.security,
+    )  # fmt: skip
+    if not dry_run:
+        typer.echo(f"{partitions} partitions; start the workers again" if done else f"everything has {partitions} partitions already")
 
 
 @app.command()
