@@ -59,9 +59,10 @@ WORKER: dict[str, Metric] = {
     ),
     "forage_checkpoint_failures_total": Metric("counter", "Checkpoints that the state store did not take."),
     "forage_stalled_seconds": Metric("gauge", "How long something has had work and did not move; a worker ends after 120."),
-    "forage_broker_silent_seconds": Metric("gauge", "Time since the broker last answered this worker."),
+    "forage_broker_silent_seconds": Metric("gauge", "Time since the broker last answered this process."),
 }  # fmt: skip
 PUBLISHER: dict[str, Metric] = {
+    "forage_broker_silent_seconds": WORKER["forage_broker_silent_seconds"],
     "forage_publisher_active": Metric("gauge", "1 for the publisher that publishes, 0 for one that stands by."),
     "forage_policy_seq": Metric("gauge", "Number of the policy that runs, in order of publication."),
     "forage_policy_age_seconds": Metric("gauge", "Time since the policy that runs was published."),
@@ -144,6 +145,7 @@ def of_publisher(status: "PublisherStatus", *, now: float) -> Iterator[Sample]:
     yield Sample("forage_refused_total", (), status.refused)
     yield Sample("forage_fit_seconds", (), status.fit_seconds)
     if status.active:
+        yield Sample("forage_broker_silent_seconds", (), status.silent)
         yield Sample("forage_finals", (), status.finals)
         yield from (Sample("forage_publisher_lag_records", (topic,), lag) for topic, lag in status.lag.items())
     if status.active and status.created:

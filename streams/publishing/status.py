@@ -16,7 +16,7 @@ class Tally:
 @dataclass(frozen=True)
 class PublisherStatus:
     """`active`: it publishes now; what follows `fit_seconds` is only known then. `seq` and `created` (wall ms) are of the running policy,
-    0 before the first; `lag`: records of each topic that are not read yet."""
+    0 before the first; `lag`: records of each topic that are not read yet; `silent`: s since the broker last answered."""
 
     active: bool = False
     published: int = 0
@@ -26,3 +26,4 @@ class PublisherStatus:
     created: int = 0
     finals: int = 0
     lag: Mapping[str, int] = field(default_factory=dict)
+    silent: float = 0.0

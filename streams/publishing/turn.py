@@ -85,11 +85,12 @@ class Turn:
         """How it stands now."""
         with self._lock:
             running, finals = self._ledger.running, len(self._shares.publisher.finals)
-            names = (POLICY.name, SHARES.name, OUTCOMES.name)
+            names, heard = (POLICY.name, SHARES.name, OUTCOMES.name), [one.progress() for one in self._followers + self._concluded]
             return PublisherStatus(
                 active=self._ledger.epoch is not None, published=self._tally.published, refused=self._tally.refused,
                 fit_seconds=self._tally.fit_seconds, seq=running.seq if running else 0, created=running.created if running else 0,
-                finals=finals, lag={name: one.progress().lag for name, one in zip(names, self._followers + self._concluded, strict=False)},
+                finals=finals, lag={name: one.lag for name, one in zip(names, heard, strict=False)},
+                silent=max(one.silent for one in heard),
             )  # fmt: skip
 
     def close(self) -> None:
