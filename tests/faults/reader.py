@@ -35,7 +35,8 @@ def seen(policies: PolicySubscriber, memory: MemorySubscriber, search: int) -> d
     decision = policy.decide(asked, available=["lexical", "memory"], memory=memory.current())
     return {
         "at": time.time(), "seq": policy.seq, "salt": policy.definition.salt, "arms": len(decision.arms), "age": stale.age,
-        "lag": stale.lag, "silent": stale.silent, "refused": stale.refused, "error": stale.last_error, "decide_ms": 1e3 * (time.perf_counter() - began),
+        "lag": stale.lag, "silent": stale.silent, "refused": stale.refused, "error": stale.last_error,
+        "decide_ms": 1e3 * (time.perf_counter() - began),
         "rows": memory.current().rows(), "memory_lag": behind.lag, "memory_refused": behind.refused, "memory_error": behind.last_error,
         "caught_up": policies.wait(0.0) and memory.wait(0.0),
     }  # fmt: skip
