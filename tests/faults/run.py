@@ -17,6 +17,7 @@ from typing import Any
 import broker_faults
 import data_faults
 import group_faults
+import log_faults
 import nodes
 import process_faults
 import reader_faults
@@ -35,7 +36,7 @@ from streams.replaying.replay import Placed, placed
 PARTITIONS = 8
 SEARCHES = 4_000
 MOST = 2_500  # records a second: a long LOG gets more time
-KINDS = (process_faults, broker_faults, group_faults, data_faults, storage_faults, reader_faults)
+KINDS = (process_faults, broker_faults, log_faults, group_faults, data_faults, storage_faults, reader_faults)
 SCENARIOS: tuple[Scenario, ...] = tuple(one for kind in KINDS for one in kind.SCENARIOS)
 Prepared = tuple[list[Placed], Expected]
 
