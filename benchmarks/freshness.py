@@ -38,12 +38,12 @@ def run(bootstrap: str, folder: Path) -> dict[str, float]:
         stack.callback(policies.close)
         seen, refreshed = [], []
         for number in range(-3, TRIES):  # the first ones start everything up
-            page = _page(number)
-            events.impression(page)
+            shown = page(number)
+            events.impression(shown)
             time.sleep(0.05)
             seq, started = policies.current().seq, time.perf_counter()
-            events.action(Action(action_id="click", search_id=page.search_id, ts=page.ts, kind="click", entity_id="shown"))
-            key = query_key(page.query.text)
+            events.action(Action(action_id="click", search_id=shown.search_id, ts=shown.ts, kind="click", entity_id="shown"))
+            key = query_key(shown.query.text)
             took = _wait(lambda key=key: memory.current().lookup(key, "", ["shown"])[0].reward > 0, started)
             policy = _wait(lambda seq=seq: policies.current().seq > seq, started)
             if number >= 0:
@@ -57,7 +57,7 @@ def run(bootstrap: str, folder: Path) -> dict[str, float]:
     }
 
 
-def _page(number: int) -> Impression:
+def page(number: int) -> Impression:
     """A page whose one result a single arm found, so that a click on it changes memory and policy."""
     arm = Arm(name="lexical", asked=True, propensity=0.9, phi=[256] + [0] * (len(ARM_FEATURES.names) - 1), planned=50, depth=50, returned=1)
     return Impression(
