@@ -1,5 +1,6 @@
 """Faults 7 to 12: the broker is away, refuses, loses answers, leads from elsewhere, or is slow."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ACL, ACLFilter, ACLOperation, ACLPermissionType, ConfigResource, ConfigResourceType, ResourcePattern, ResourceType
 from nodes import beside, proxied
+from producing import arrived
 from scenarios import Run, Scenario
 
 from ops import broker
-from schemas.topics import MEMORY, OUTCOMES, SHARES, TOPICS
+from schemas.events import Action
+from schemas.topics import ACTIONS, MEMORY, OUTCOMES, SHARES, TOPICS
 from streams.clients import connect
+from streams.producer import EventProducer
 
 SENT_TO = [topic.name for topic in (MEMORY, SHARES, OUTCOMES)]
 REFUSED = 4.0  # s
@@ -148,6 +152,37 @@ def forbidden(run: Run, topics: list[str] = SENT_TO) -> Callable[[], None]:
     return lambda: ask(run, lambda admin: admin.delete_acls(filters))
 
 
+def producer_recovers(run: Run) -> list[str]:
+    """The same two refusals for an event producer: what is too large stands in a file, what was forbidden waits, all else arrives."""
+    topics, spill, offered, too_large_then = [ACTIONS.name], run.folder / "spill", 0, set[int]()
+    producer = EventProducer(run.bootstrap, spill=spill)
+
+    def offer() -> set[int]:
+        nonlocal offered
+        offered += 100
+        for number in range(offered - 100, offered):
+            producer.action(Action(action_id="1", search_id=f"produced-{number}", ts=1, kind="click", entity_id="e"))
+        return set(range(offered - 100, offered))
+
+    for refusing in (too_large, forbidden):
+        offer()
+        producer.flush(20.0)
+        undo = refusing(run, topics)
+        during = offer()
+        if producer.flush(REFUSED) is not (refusing is too_large):
+            run.wrong.append(f"{refusing.__name__}: {producer.counters()}")
+        undo()
+        offer()
+        too_large_then |= during if refusing is too_large else set()
+    closed, counters = producer.close(30.0), producer.counters()
+    lines = (spill / "events.rejected").read_text().splitlines()
+    rejected = {int(json.loads(line)["key"].removeprefix("produced-")) for line in lines}
+    run.notes |= {"events offered to an EventProducer": offered, "too large, in its file": len(rejected)}
+    if not closed or counters.sent + counters.failed != offered or not rejected <= too_large_then:
+        return [f"an event producer did not recover: {counters}, {len(rejected)} rejected"]
+    return [f"{len(lost)} events lost"] if (lost := set(range(offered)) - rejected - arrived(run)) else []
+
+
 def leader_moves(run: Run, seconds: float) -> None:
     """Of three replicas one is stopped and one killed, each a leader of a third; after each the leaders go home."""
     for number, end in ((2, broker.stop), (3, broker.kill)):
@@ -188,7 +223,8 @@ SCENARIOS: tuple[Scenario, ...] = (
              numbers=(8,), before=alter_commits),
     Scenario("answers-lost", f"answers to produce requests lost after the append: connections cut for 3 s, silence for {SILENT:.0f} s", 24,
              answers_lost, numbers=(9,), before=load_too),
-    Scenario("refused", f"max.message.bytes of 100, then ACLs that deny writing, {REFUSED:.0f} s each", 20, refusals, numbers=(10,)),
+    Scenario("refused", f"max.message.bytes of 100, then ACLs that deny writing, {REFUSED:.0f} s each; then for an EventProducer", 20,
+             refusals, numbers=(10,), judge=producer_recovers),
     Scenario("leader-moves", "three replicas; one node stopped, one killed, each started again and made leader again", 30, leader_moves,
              numbers=(11,), before=three_nodes),
     Scenario("slow-broker", "a proxy before the broker delays everything by 1 s each way", 24, slow, numbers=(12,), before=behind_proxy),

@@ -62,7 +62,7 @@ def producer_on_a_full_and_damaged_disk(run: Run) -> list[str]:
         counters = second.close()
     finally:
         unmount_all()
-    lost = set(accepted["accepted"]) - _arrived(run)
+    lost = set(accepted["accepted"]) - arrived(run)
     run.notes |= {"accepted": len(accepted["accepted"]), "refused, disk full": MANY - len(accepted["accepted"]), "hurt": len(lost)}
     return [
         *([] if 0 < run.notes["refused, disk full"] < MANY and "no room" in accepted["error"].lower() + "no space" else ["no full disk"]),
@@ -70,7 +70,8 @@ def producer_on_a_full_and_damaged_disk(run: Run) -> list[str]:
     ]
 
 
-def _arrived(run: Run) -> set[int]:
+def arrived(run: Run) -> set[int]:
+    """Numbers of the actions on the topic whose search is `produced-NUMBER`."""
     consumer: Any = connect(KafkaConsumer, run.bootstrap, enable_auto_commit=False)
     parts = [TopicPartition(ACTIONS.name, number) for number in range(run.partitions)]
     consumer.assign(parts)
