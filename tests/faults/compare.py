@@ -9,7 +9,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from memory_index.counts import MemoryCounts
+from memory_index.counts import MemoryCounts, add
 from schemas.rows import MemoryKey, TallyKey
 from schemas.topics import MEMORY, OUTCOMES, QUARANTINE, SHARES
 from streams.clients import connect
@@ -48,6 +48,20 @@ class Said:
         if topic == OUTCOMES.name:
             self.by_key[json.loads(value)["final_id"]].append(id_)
         return True
+
+    def summed(self) -> "Said":
+        """The same with rows added up over their sources: where a row stands is for whoever moves partitions to say."""
+        memory: MemoryCounts = {}
+        tallies: dict[TallyKey, list[int]] = {}
+        for (_, key), (counts, clients) in self.memory.items():
+            add(memory, key, counts, clients)
+        for (_, tally), sums in self.tallies.items():
+            tallies[tally] = [a + b for a, b in zip(tallies.get(tally, [0] * len(sums)), sums, strict=True)]
+        every = -1
+        return Said(
+            self.messages, self.by_key, {(every, key): row for key, row in _rows(memory).items()},
+            {(every, tally): sums for tally, sums in tallies.items()},
+        )  # fmt: skip
 
     def lost(self, other: "Said") -> int:
         """How many messages of `other` this has not."""

@@ -2,7 +2,8 @@
 is as if nothing had been."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from broker_faults import ask
@@ -12,6 +13,7 @@ from load import TOPICS
 from scenarios import Run, Scenario
 
 from ops import broker
+from schemas.errors import Unavailable
 from schemas.topics import INPUTS
 from streams import admin
 from streams.clients import connect
@@ -20,11 +22,15 @@ from streams.kernel.changes import INPUT_OF, Input, Record
 from streams.kernel.changes import INPUTS as INPUT_NAMES
 from streams.kernel.join import RULES
 from streams.kernel.share import digest_state
+from streams.moving.running import migrate
 from streams.partition_store import PartitionStore
+from streams.partitioning import partition as partition_of
+from streams.replaying.replay import Placed
 
 DELETED = b"records in between were deleted"
 LOST = b"the log lost records"
 ANEW = b"made anew"
+GROWN = 12  # partitions
 State = dict[int, tuple[Mapping[Input, int], str]]
 
 
@@ -143,10 +149,45 @@ def _move_away(run: Run) -> None:
         run.fleet.start(slot)
 
 
+def grown(run: Run, seconds: float) -> None:
+    """Somebody raises the partition count of the inputs; `forage topics migrate` moves the state, the rest comes to the new partitions."""
+    run.must("the first part is applied", lambda: run.sent() and run.all_applied(), 60.0)
+    ask(run, lambda one: one.create_partitions({topic.name: GROWN for topic in INPUTS}))
+    remedy, disk = b"forage topics migrate --partitions %d" % GROWN, run.folder / "disk"
+    refused(run, "ab", remedy)
+    before = state_of(run, disk)
+    run.fleet.start("a")
+    refused(run, "a", remedy)
+    unchanged(run, disk, before)
+    run.must("the state is moved", lambda: _migrated(run, disk), 30.0)
+    half = len(run.records) // 2
+    run.records, run.partitions, run.moved = [*run.records[:half], *_placed_anew(run.records[half:])], GROWN, True
+    for slot in "ab":
+        run.fleet.start(slot)
+    run.send(slice(half, None), seconds / 2)
+
+
+def _migrated(run: Run, disk: Path) -> bool:
+    """Refused while the group still counts the workers that ended."""
+    with suppress(Unavailable):
+        return migrate(run.bootstrap, GROWN, folders=[disk], state_store=None, group=run.fleet.group)
+    return False
+
+
+def _placed_anew(records: Sequence[Placed]) -> Iterator[Placed]:
+    for one in records:
+        if one.key is not None:
+            yield one._replace(partition=partition_of(one.key, GROWN))
+        else:  # a tick, which every partition gets
+            yield from (one._replace(partition=number) for number in {one.partition, GROWN - 1 - one.partition})
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("log-deleted", "records deleted below an old copy of the disk, and under a running worker; each goes on from newer state", 24,
              deleted, numbers=(13,), workers=1),
     Scenario("log-cut", "the broker restored from an older copy of its data: the end of the log is gone", 24, tail_lost, numbers=(14,),
              share=0.5),
+    Scenario("grown", f"partitions of the inputs raised to {GROWN} under running workers, then forage topics migrate", 24, grown,
+             numbers=(15,), share=0.5),
     Scenario("topics-anew", "the inputs deleted and made anew under running workers", 24, recreated, numbers=(14,), share=0.5),
 )  # fmt: skip
