@@ -22,8 +22,8 @@ _TOPICS: dict[Role, dict[tuple[Operation, ...], Sequence[Topic]]] = {
     "search": {("WRITE",): (IMPRESSIONS, ACTIONS), ("READ",): (POLICY, MEMORY, CATALOG)},
     "worker": {
         ("READ", "WRITE", "DESCRIBE_CONFIGS"): (IMPRESSIONS, ACTIONS),  # writes: ticks, and what came on the wrong partition
-        ("WRITE",): (SHARES, MEMORY, QUARANTINE),
-        ("READ", "WRITE"): (OUTCOMES, ERASURES),  # reads: what erased people contributed
+        ("WRITE",): (QUARANTINE,),
+        ("READ", "WRITE"): (SHARES, MEMORY, OUTCOMES, ERASURES),  # reads: epochs of former owners, what erased people contributed
     },
     "publisher": {("READ",): (SHARES, OUTCOMES), ("READ", "WRITE"): (POLICY, ERASURES), ("READ", "DESCRIBE_CONFIGS"): (CONTROL,)},
     "operator": {

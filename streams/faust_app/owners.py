@@ -10,12 +10,15 @@ from pathlib import Path
 from threading import Event
 from typing import TypeVar
 
+from kafka.errors import KafkaError
+
 from schemas.errors import CorruptFile, PartitionMismatch, Unavailable
 from streams.erasing.eraser import accept, finish, ready
 from streams.erasing.erasing import Erasing
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owner import Owner
 from streams.faust_app.status import Meter
+from streams.moving import heard
 from streams.moving.reach import Log, check, reaches
 from streams.moving.topics import Topics
 from streams.partition_store import PartitionStore
@@ -37,6 +40,7 @@ class Owners(Mapping[int, Owner]):
         self._state = StateStore.at(config.state_store) if config.state_store else None
         self._owned: dict[int, Owner] = {}
         self._fresh: dict[int, float] = {}
+        self._heard: dict[int, int] = {}
         self._name = config.instance or "worker"
         config.folder.mkdir(parents=True, exist_ok=True)
         if self._state is not None:
@@ -54,6 +58,8 @@ class Owners(Mapping[int, Owner]):
     async def own(self, partitions: set[int], logs: Mapping[int, Log]) -> None:
         """Own exactly these, of which the log has `logs`. When this fails or is cancelled, some of them may be owned."""
         self.release(set(self._owned) - partitions)
+        if self._state is None:
+            await self._listen(partitions - set(self._owned))
         for partition in sorted(partitions - set(self._owned)):
             self._owned[partition] = await self._open(partition, logs[partition])
             self._fresh[partition] = time.monotonic()
@@ -105,6 +111,20 @@ class Owners(Mapping[int, Owner]):
                 if erased and not owner.closed:
                     owner.change(partial(finish, some=erased, now=_now()))
 
+    async def _listen(self, partitions: set[int]) -> None:
+        """Hear the epochs of former owners on other disks: their clocks may have been ahead. Waits for the broker."""
+
+        def read(stop: Event) -> dict[int, int]:
+            return heard.epochs(self.config.bootstrap, partitions, security=self.config.security, stop=stop)
+
+        while partitions:
+            try:
+                with self.meter.long("reading the last rows that were sent"):
+                    self._heard |= await _in_thread(read)
+                return
+            except KafkaError:
+                await asyncio.sleep(RETRY)
+
     async def _open(self, partition: int, reach: Log) -> Owner:
         """Waits while another owner has the file, or the disk takes nothing. A file that does not read is set aside (that is, renamed):
         the newest checkpoint that does read takes its place, or the log alone."""
@@ -152,7 +172,7 @@ class Owners(Mapping[int, Owner]):
 
     def _epoch(self, store: PartitionStore, now: int) -> int:
         """Above every epoch in which the partition was owned, here or on another disk."""
-        at_least = max(store.epoch + 1, now)  # without a state store, wall ms are what another disk's epochs are known by
+        at_least = max(store.epoch + 1, self._heard.get(store.partition, 0) + 1, now)
         if self._state is None:
             return at_least
         try:

@@ -3,10 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ACL, ACLFilter, ACLOperation, ACLPermissionType, ConfigResource, ConfigResourceType, ResourcePattern, ResourceType
+from kafka.errors import KafkaConnectionError
 from nodes import beside, proxied
 from producing import arrived
 from scenarios import Run, Scenario
@@ -30,12 +32,15 @@ COMMIT_ERRORS = {
 
 
 def ask(run: Run, question: Callable[[Any], Any]) -> Any:
-    """What an admin client answers."""
-    admin = connect(KafkaAdminClient, run.bootstrap)
-    try:
-        return question(admin)
-    finally:
-        admin.close()
+    """What an admin client answers; asked again while nodes that have just gone are still spoken of."""
+    for left in range(40, -1, -1):
+        try:
+            with closing(connect(KafkaAdminClient, run.bootstrap)) as admin:
+                return question(admin)
+        except KafkaConnectionError:
+            if not left:
+                raise
+            time.sleep(0.25)
 
 
 def broker_stop(run: Run, seconds: float) -> None:
@@ -196,13 +201,18 @@ def leader_moves(run: Run, seconds: float) -> None:
 
 def three_nodes(run: Run) -> None:
     """Every partition of ours on three nodes, the first replicas in turn."""
+    run.ends.callback(lambda: run.until(lambda: _nodes(run) == 1, 30.0))  # after they have been ended
     run.nodes = run.ends.enter_context(beside(run.node, (2, 3)))
     counts = {topic.name: run.partitions if topic.co_partitioned else 1 for topic in TOPICS}
     places = {TopicPartition(topic, n): [(n + at) % 3 + 1 for at in (1, 2, 0)] for topic, count in counts.items() for n in range(count)}
-    run.must("three nodes are there", lambda: len(ask(run, lambda admin: admin.describe_cluster())["brokers"]) == 3, 30.0)
+    run.must("three nodes are there", lambda: _nodes(run) == 3, 30.0)
     ask(run, lambda admin: admin.alter_partition_reassignments(places))
     run.must("replicas are there", lambda: not ask(run, lambda admin: admin.list_partition_reassignments()), 60.0)
     run.must("node 2 leads a third", lambda: _go_home(run, 2), 30.0)
+
+
+def _nodes(run: Run) -> int:
+    return len(ask(run, lambda admin: admin.describe_cluster())["brokers"])
 
 
 def _led(run: Run, number: int) -> int:

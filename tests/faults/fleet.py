@@ -34,7 +34,7 @@ class Fleet:
         environment: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.bootstrap, self.folder, self.group, self.environment = bootstrap, folder, group, dict(environment or {})
-        self._static, self._apart, self._checkpoint_every = static, apart, checkpoint_every
+        self._static, self._apart, self.state_store, self._checkpoint_every = static, apart, apart, checkpoint_every
         self.of_slot: dict[str, Mapping[str, str]] = {}  # environment of every process of a slot
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._logs: dict[str, Path] = {}
@@ -63,7 +63,7 @@ class Fleet:
         self._disks[slot] = disk = disk or self._disks.get(slot) or (f"disk-{slot}" if self._apart else "disk")
         config = {
             "bootstrap": self.bootstrap, "group": self.group, "instance": f"{self.group}-{slot}" if self._static else None,
-            "folder": str(self.folder / disk), "state_store": str(self.folder / "state") if self._apart else None,
+            "folder": str(self.folder / disk), "state_store": str(self.folder / "state") if self.state_store else None,
             "checkpoint_every": self._checkpoint_every,
         }  # fmt: skip
         self.folder.mkdir(parents=True, exist_ok=True)

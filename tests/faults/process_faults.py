@@ -102,6 +102,21 @@ def with_clock(run: Run) -> None:
     run.fleet.of_slot["a"] = {"CLOCK": str(clock)}
 
 
+def ahead_then_gone(run: Run, seconds: float) -> None:
+    """A worker an hour ahead shares with one on a disk of its own, and dies: what its heirs say must count, though its clock said later."""
+    run.wait(seconds / 4)
+    run.fleet.start("b")
+    run.must("b owns", lambda: run.fleet.owns("b"), 30.0)
+    run.wait(seconds / 4)
+    run.fleet.kill("a")
+
+
+def hour_ahead(run: Run) -> None:
+    with_clock(run)
+    (run.folder / "clock").write_text("3600")
+    run.fleet.state_store = False
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("undisturbed", "two workers, nothing done to them", 12, nothing),
     Scenario("undisturbed-4", "four workers", 12, nothing, workers=4),
@@ -117,6 +132,8 @@ SCENARIOS: tuple[Scenario, ...] = (
              30, out_of_memory, numbers=(5,)),
     Scenario("clock", "one worker's clock an hour ahead, an hour behind, and right again; SIGKILLs meanwhile; own disks", 25, clock_steps,
              numbers=(6,), apart=True, before=with_clock),
+    Scenario("clock-heirs", "a worker an hour ahead, its partitions go to one on an empty disk, without state store", 20,
+             ahead_then_gone, numbers=(6,), workers=1, static=False, apart=True, before=hour_ahead),
     Scenario("takeover", "one of two workers lost with its disk; its slot goes on from the state store", 20, takeover, apart=True),
     Scenario("poison", "two workers, the worst messages in both inputs", 12, nothing, numbers=(23,), lines=with_poison),
 )  # fmt: skip

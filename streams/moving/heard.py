@@ -1,0 +1,42 @@
+"""Epochs that the topics of rows have heard of: an owner's must be above them, whatever the clocks of its host and of others say."""
+
+import time
+from collections.abc import Collection
+from contextlib import closing
+from threading import Event
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaTimeoutError
+
+from schemas.errors import InvalidMessage
+from streams.clients import Security, connect
+from streams.moving.topics import ROWS
+from streams.reading.sources import source_of
+
+LAST = 100  # records that are looked at: a former owner's late ones may be the very last
+PATIENCE = 10.0  # s
+
+
+def epochs(bootstrap: str, partitions: Collection[int], *, security: Security | None = None, stop: Event | None = None) -> dict[int, int]:
+    """By partition, the highest epoch among the last rows that were sent of it; none where nothing was. Raises KafkaError, also when
+    `stop` is set meanwhile."""
+    with closing(connect(KafkaConsumer, bootstrap, security=security, enable_auto_commit=False, fetch_max_wait_ms=50)) as consumer:
+        parts = [TopicPartition(topic.name, number) for topic in ROWS for number in partitions]
+        parts = [part for part in parts if part.partition in (consumer.partitions_for_topic(part.topic) or ())]
+        starts, ends = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
+        consumer.assign(parts)
+        for part in parts:
+            consumer.seek(part, max(starts[part], ends[part] - LAST))
+        heard: dict[int, int] = {}
+        until = time.monotonic() + PATIENCE
+        while any(consumer.position(part) < ends[part] for part in parts):
+            if time.monotonic() > until or (stop is not None and stop.is_set()):
+                raise KafkaTimeoutError(f"the last rows of partitions {sorted(partitions)} could not be read")
+            for records in consumer.poll(timeout_ms=100).values():
+                for record in records:
+                    try:
+                        source, epoch, _ = source_of(record.headers)
+                    except InvalidMessage:  # readers leave it aside too
+                        continue
+                    heard[source] = max(heard.get(source, 0), epoch)
+        return heard
