@@ -4,7 +4,7 @@ A final here is the message `schemas.outcomes.Outcome` with its amendments, with
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from heapq import heappop, heappush
 from operator import attrgetter
@@ -195,11 +195,15 @@ def _shared(dtype: str, data: bytes) -> NDArray[Any]:
 
 @dataclass(slots=True)
 class _Held:
-    """A final, what was done in it, and its amendments; either may come first."""
+    """A final, what was done in it, and its amendments; either may come first. Of an erased person nothing but the place is kept."""
 
-    final: Final | None
-    done: tuple[Act, ...]
-    late: dict[str, Late]
+    final: Final | None = None
+    done: tuple[Act, ...] = ()
+    late: dict[str, Late] = field(default_factory=dict)
+    erased: bool = False
+
+    def erase(self) -> None:
+        self.final, self.done, self.late, self.erased = None, (), {}, True
 
 
 class _Era:
@@ -226,7 +230,7 @@ class _Era:
             gone = self.held.pop(heappop(self._largest)[1])
             self.finals -= gone.final is not None
         heappush(self._largest, (-_hash(final_id), final_id))
-        place = self.held[final_id] = _Held(None, (), {})
+        place = self.held[final_id] = _Held()
         return place
 
     @property
@@ -247,6 +251,7 @@ class FinalSet:
         self._newest = 0
         self._eras: dict[int, _Era] = {}
         self._passed = 0  # finals of eras that are too old now
+        self._erased: dict[str, int] = {}  # keyed hash of a person -> time (ms) up to which their finals are not kept
 
     @property
     def count(self) -> int:
@@ -263,19 +268,47 @@ class FinalSet:
         if era not in self._eras:
             return era >= self._newest - 1
         held = self._eras[era].held.get(final_id)
-        return held.final is None if held is not None else self._eras[era].takes(final_id)
+        return (held.final is None and not held.erased) if held is not None else self._eras[era].takes(final_id)
 
     def add(self, conclusion: Outcome | Amendment) -> None:
         """Take a conclusion. What came before, is too old, or is not chosen changes nothing."""
         if (era := self._era(conclusion.time)) is None or (place := era.at(conclusion.final_id)) is None:
             return
+        before = self._eras.get(conclusion.time // ERA_MS - 1)
+        if place.erased or (before is not None and conclusion.final_id in before.held and before.held[conclusion.final_id].erased):
+            return
         if isinstance(conclusion, Amendment):
             place.late.setdefault(conclusion.amendment_id, late_of(conclusion))
             if len(place.late) > LATE:
                 del place.late[max(place.late)]
+        elif conclusion.time <= self._erased.get(conclusion.client, -1):
+            self._leave_out(conclusion.time // ERA_MS, conclusion.final_id)
         elif place.final is None:
             place.final, place.done = final_of(conclusion), done_by(conclusion)
             era.finals += 1
+
+    def erase(self, people: Mapping[str, int]) -> bool:
+        """Finals of these people (keyed hash -> time in ms) up to that time are not kept, those to come neither; whether there were any.
+
+        Their places stay taken: so whatever comes first, erasure or final, the set is the same.
+        """
+        for client, until in people.items():
+            self._erased[client] = max(until, self._erased.get(client, -1))
+        gone = [
+            (number, final_id)
+            for number, era in self._eras.items()
+            for final_id, held in era.held.items()
+            if held.final is not None and held.final.time <= self._erased.get(held.final.client, -1)
+        ]
+        for number, final_id in gone:
+            self._eras[number].finals -= 1
+            self._leave_out(number, final_id)
+        return bool(gone)
+
+    def _leave_out(self, era: int, final_id: str) -> None:
+        self._eras[era].held[final_id].erase()
+        if (after := self._eras.get(era + 1)) is not None and (late := after.held.get(final_id)) is not None:
+            late.erase()
 
     def sorted(self) -> list[Final]:
         """The finals by id ascending, with their amendments."""

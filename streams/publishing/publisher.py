@@ -71,6 +71,13 @@ class Publisher:
             for one in conclusions:
                 self.finals.add(one)
 
+    def erase(self, people: Mapping[str, int]) -> None:
+        """Finals of these people (keyed hash -> time in ms) up to that time go, and models that have seen them are fitted anew."""
+        if self.finals.erase(people):
+            self._fits = 0
+            if not fits_due(self.finals.count):  # too few are left for a fit
+                self._arrays, self._changed = {}, True
+
     def wants(self, final_id: str, time: int) -> bool:
         """False when the final of this id and time (ms) would change nothing, so that it need not be decoded."""
         return bool(self._models) and self.finals.wants(final_id, time)

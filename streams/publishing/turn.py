@@ -12,12 +12,14 @@ from typing import Any
 
 from learners.definition import Definition
 from learners.models import FinalsModel
-from schemas.codec import decode
+from schemas.codec import decode, encode
+from schemas.erasures import Erased, done_key
 from schemas.errors import ForageError, InvalidMessage, Unavailable
 from schemas.snapshots import Command, Content
-from schemas.topics import CONTROL, OUTCOMES, POLICY, SHARES
+from schemas.topics import CONTROL, ERASURES, OUTCOMES, POLICY, SHARES
 from streams.admin import topic_ids
 from streams.clients import DisposableProducer, Security, connect
+from streams.erasing.requests import Requests
 from streams.publishing.ledger import PolicyLedger
 from streams.publishing.outcomes_view import Fitter, OutcomesView
 from streams.publishing.shares_view import SharesView
@@ -53,6 +55,8 @@ class Turn:
             Follower(bootstrap, topic.name, handle=partial(self._take, handle), anew=self._anew.set, security=security)
             for topic, handle in ((POLICY, self._ledger.saw), (SHARES, self._shares.apply))
         ]
+        self._requests, self._erased, self._owed = Requests(), dict[int, int](), dict[int, int]()
+        self._erasures = Follower(bootstrap, ERASURES.name, handle=partial(self._take, self._requests.take), security=security)
         self._concluded = [Follower(bootstrap, OUTCOMES.name, handle=self._conclude, security=security)] if models else []
 
     def step(self, commands: list[Incoming], now: int) -> int | None:
@@ -61,7 +65,7 @@ class Turn:
         self._waiting += commands
         if self._anew.is_set():
             raise Unavailable(f"{POLICY.name} or {SHARES.name} was made anew; what is there now is read from its start")
-        if not all(one.wait(0.0) for one in self._followers):
+        if not all(one.wait(0.0) for one in (*self._followers, self._erasures)):
             return None
         with self._lock:
             if self._ledger.epoch is None:
@@ -76,9 +80,12 @@ class Turn:
             self._send()
             done = self._waiting.pop(0).offset
         with self._lock:
+            self._erase()
             self._fit()
-            self._refresh(now)
+            refreshed = self._refresh(now)
         self._send()
+        if refreshed and self._owed and not self._fitter.busy and all(one.wait(0.0) for one in self._concluded):
+            self._tell_erased(now)
         return done
 
     def status(self) -> PublisherStatus:
@@ -95,7 +102,7 @@ class Turn:
 
     def close(self) -> None:
         """Stop following; what was not sent is found by the next owner."""
-        for one in self._followers + self._concluded:
+        for one in [*self._followers, *self._concluded, self._erasures]:
             one.close()
         self._producer.close(timeout=0.2)
 
@@ -126,6 +133,24 @@ class Turn:
             log.info("models are fitted to %d finals, of %d seen", len(self._shares.publisher.finals), self._shares.publisher.finals.count)
             self._fitter.start(fit)
 
+    def _erase(self) -> None:
+        """Models are fitted anew without finals of erased people."""
+        new = {client: until for client, until in self._requests.until.items() if until > self._erased.get(client, -1)}
+        if new:
+            self._erased |= new
+            self._owed |= new
+            self._shares.publisher.erase({f"{client:016x}": until for client, until in new.items()})
+
+    def _tell_erased(self, now: int) -> None:
+        """The policy in use is fitted without them: say so, once for each request."""
+        told = {client: said.until for (by, client), said in self._requests.done.items() if by == "publisher"}
+        owed = {f"{client:016x}": until for client, until in self._owed.items()}
+        for client, until in owed.items():
+            if told.get(client, -1) < until:
+                said = Erased(client=client, until=until, by="publisher", at=now)
+                self._producer.send(ERASURES.name, encode(said), done_key("publisher", client).encode(), partition=0)
+        self._owed.clear()
+
     def _obey(self, record: Incoming, now: int) -> None:
         try:
             command = decode(Command, record.value)
@@ -144,9 +169,10 @@ class Turn:
             done = "is obeyed" if obeyed else "was obeyed before"
             log.info("command %s (%s) %s; its reason: %s", command.command_id, command.action, done, command.reason or "none given")
 
-    def _refresh(self, now: int) -> None:
+    def _refresh(self, now: int) -> bool:
+        """Publish what changed; whether the policy is as of now."""
         if not self._ledger.due(now):
-            return
+            return False
         try:
             if self._shares.define(self._ledger.definition):
                 self._carry()
@@ -158,6 +184,7 @@ class Turn:
                 self._tally.refused += 1
                 log.error("no refresh, the running policy stays: %s", error)
             self._said = str(error)
+        return not self._said
 
     def _send(self) -> None:
         with self._lock:
