@@ -25,7 +25,7 @@ from streams.kernel.changes import INPUTS, Input
 KEEP = 3  # checkpoints of a partition
 CHUNK = 1 << 20
 NEVER = Event()
-CONNECT, ANSWER = 3.0, 10.0  # s; asked three times, a store that is gone holds a worker up for a minute at most
+CONNECT, ANSWER = 3.0, 5.0  # s; asked three times, a store that is gone holds one round up for half a minute
 HEADERS = 3 * 4096  # bytes of a DuckDB file that every checkpoint changes; until the next one it writes only to blocks that are free
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(.+)\.json")
 _EPOCH = re.compile(r"(\d+)-.+\.(json|epoch)")
