@@ -11,16 +11,19 @@ Client = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
 class Erasure(Message):
-    """Searches of this person that began at record time `until` (ms) or before do not count. Key: `client`."""
+    """Searches of this person that began at record time `until` (ms) or before do not count. Key: `client`, a hash under the key with
+    this mark."""
 
     schema_version: Literal[1] = VERSION
     type: Literal["erasure"] = "erasure"
     client: Client
     until: Millis
+    key: Client
 
 
 class Erased(Message):
-    """What one processor (a partition's number, or "publisher") has done about it by wall time `at`. Key: `done/BY/CLIENT`.
+    """What one processor (a partition's number, or "publisher") has done about it by wall time `at`. Key: `done/BY/CLIENT`. Its own key for
+    people has the mark `key`, "" where it needs none.
 
     `searches` were taken away. `waiting`: there is something left to do. `before`: what the log of outcomes no longer held, since it
     begins at this time (ms; 0: it begins with its first record), was not taken away.
@@ -32,6 +35,7 @@ class Erased(Message):
     until: Millis
     by: Label
     at: Millis
+    key: Label = ""
     searches: Count = 0
     waiting: bool = False
     before: Millis = 0

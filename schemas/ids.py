@@ -65,6 +65,11 @@ def position_bin(position: int) -> int:
     return next(index for index, (low, high) in enumerate(POSITION_BINS) if low <= position <= high)
 
 
+def key_mark(key: bytes) -> str:
+    """16 hex digits by which two can see whether they have the same key for people, without telling it."""
+    return f"{client_hash('the key itself', key):016x}"
+
+
 def client_hash(client_id: str, key: bytes) -> int:
     """63 bits of a keyed hash: people are counted, never named."""
     return int.from_bytes(blake2b(client_id.encode("utf-8", "surrogatepass"), key=key[:64], digest_size=8).digest(), "big") >> 1

@@ -17,13 +17,14 @@ class Topic:
     config: dict[str, str] = field(default_factory=dict)
 
 
-IMPRESSIONS = Topic("search.impressions", config={"compression.type": "gzip"})
-ACTIONS = Topic("search.actions", config={"compression.type": "gzip"})
+_PEOPLE = {"segment.ms": "86400000"}  # a record goes with the last one of its segment: a day late at most, not a week
+IMPRESSIONS = Topic("search.impressions", config={"compression.type": "gzip"} | _PEOPLE)
+ACTIONS = Topic("search.actions", config={"compression.type": "gzip"} | _PEOPLE)
 SHARES = Topic("state.shares", compact=True, retention_ms=None)
 MEMORY = Topic("memory.q2e", compact=True, retention_ms=None)
 _LARGE = {"max.message.bytes": "4194304"}  # a final holds a whole page of up to 1 MB and what was done with it
-OUTCOMES = Topic("search.outcomes", retention_ms=30 * 86_400_000, config=_LARGE)
-QUARANTINE = Topic("search.quarantine", retention_ms=14 * 86_400_000, config=_LARGE)
+OUTCOMES = Topic("search.outcomes", retention_ms=30 * 86_400_000, config=_LARGE | _PEOPLE)
+QUARANTINE = Topic("search.quarantine", retention_ms=14 * 86_400_000, config=_LARGE | _PEOPLE)
 POLICY = Topic("policy.snapshots", compact=True, co_partitioned=False, retention_ms=None)
 CONTROL = Topic("control", co_partitioned=False, retention_ms=-1)
 CATALOG = Topic("catalog.entities", compact=True, co_partitioned=False, retention_ms=None)

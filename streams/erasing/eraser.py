@@ -9,6 +9,7 @@ from memory_index import shares
 from schemas.codec import encode
 from schemas.erasures import Erased, done_key
 from schemas.errors import InvalidMessage
+from schemas.ids import key_mark
 from schemas.rows import MemoryKey
 from schemas.topics import ERASURES, OUTCOMES
 from streams.erasing.erasing import ALL, Erasing, accepted, due, saved, settled, spans
@@ -39,7 +40,7 @@ def accept(store: PartitionStore, kernel: Kernel, requests: Mapping[int, int], *
     new = accepted(requests, known=known, kernel=kernel)
     if not new:
         return []
-    told = [_told(store, one, now) for one in new if one.done]
+    told = [_told(kernel, one, now) for one in new if one.done]
     store.commit(_changes(kernel, told), also=saved(new))
     kernel.erased = ErasedPeople(kernel.rules, spans([*known, *new]))
     return told
@@ -82,7 +83,7 @@ def take_away(store: PartitionStore, kernel: Kernel, given: Task, found: Found, 
         )
         for one in given.due
     ]  # fmt: skip
-    told = [_told(store, one, now) for one in after]
+    told = [_told(kernel, one, now) for one in after]
     store.commit(_changes(kernel, told, changes), also=[*statements, *saved(after)])
     return told
 
@@ -96,7 +97,7 @@ def ready(store: PartitionStore, now: int) -> list[Erasing]:
 def finish(store: PartitionStore, kernel: Kernel, some: Sequence[Erasing], *, now: int) -> list[Outgoing]:
     """The file was purged, and older copies of it are gone: these are done."""
     done = [one._replace(done=True) for one in some]
-    told = [_told(store, one, now) for one in done]
+    told = [_told(kernel, one, now) for one in done]
     store.commit(_changes(kernel, told), also=saved(done))
     return told
 
@@ -109,7 +110,7 @@ def _changes(kernel: Kernel, told: Sequence[Outgoing], changes: Changes | None =
     return changes
 
 
-def _told(store: PartitionStore, one: Erasing, now: int) -> Outgoing:
-    client, by = f"{one.client:016x}", str(store.partition)
-    said = Erased(client=client, until=one.until, by=by, at=now, searches=one.searches, waiting=not one.done, before=one.before)
+def _told(kernel: Kernel, one: Erasing, now: int) -> Outgoing:
+    client, by, key = f"{one.client:016x}", str(kernel.partition), key_mark(kernel.rules.client_key)
+    said = Erased(client=client, until=one.until, by=by, at=now, key=key, searches=one.searches, waiting=not one.done, before=one.before)
     return Outgoing(ERASURES.name, 0, done_key(by, client), encode(said), now)

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from streams.kernel.erased import Span
-from streams.kernel.join import Search
 from streams.kernel.kernel import Kernel
+from streams.kernel.search import Search
 
 NEVER, ALL = -1, 2**62  # of `through`
 Statement = tuple[str, Sequence[object]]

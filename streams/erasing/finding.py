@@ -14,7 +14,8 @@ from schemas.outcomes import Amendment, Outcome
 from schemas.rows import MemoryKey
 from streams.erasing.erasing import Erasing
 from streams.kernel.changes import Changes, SetHash
-from streams.kernel.join import Adder, Rules, Search, open_search
+from streams.kernel.join import Adder, Rules, open_search
+from streams.kernel.search import Search
 
 # How our conclusions begin and end. Few of millions are decoded.
 _CLIENT = re.compile(rb'"client":"([0-9a-f]{16})"\}$')
@@ -73,10 +74,10 @@ class Finder:
         """All that was found; take no more after it."""
         self._adder.finish()
         for search in self._taken.values():
-            for entity in search.done:
+            for entity in search.counted.done:
                 self._found.acted.setdefault(_row(search, entity), set()).add(search.client)
         for search in self._others.values():
-            for entity in search.done:
+            for entity in search.counted.done:
                 if (key := _row(search, entity)) in self._full or search.client in self._hashes:
                     self._found.others.setdefault(key, set()).add(search.client)
         return self._found
@@ -134,7 +135,7 @@ class Finder:
 def _follow(search: Search, actions: Iterable[Action]) -> None:
     for action in actions:
         if action.entity_id is not None:
-            search.done.setdefault(action.entity_id, set()).add(action.kind)
+            search.wake().do(action)
 
 
 def _as_json(text: str) -> bytes:
@@ -142,4 +143,4 @@ def _as_json(text: str) -> bytes:
 
 
 def _row(search: Search, entity: str) -> MemoryKey:
-    return search.key, search.segment, entity, search.ts // DAY_MS
+    return search.counted.key, search.counted.segment, entity, search.ts // DAY_MS

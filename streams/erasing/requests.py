@@ -19,10 +19,11 @@ SEND = 10_000  # ms
 
 @dataclass
 class Requests:
-    """`until`: by keyed hash, the latest record time (ms) that is erased. `done`: by (processor, keyed hash in hex) what it said last.
-    `count` grows with each request. One thread writes, others read."""
+    """`until`: by keyed hash, the latest record time (ms) that is erased. `asked`: by keyed hash in hex, the last request. `done`: by
+    (processor, keyed hash in hex) what it said last. `count` grows with each request. One thread writes, others read."""
 
     until: dict[int, int] = field(default_factory=dict)
+    asked: dict[str, Erasure] = field(default_factory=dict)
     done: dict[tuple[str, str], Erased] = field(default_factory=dict)
     count: int = 0
 
@@ -37,6 +38,7 @@ class Requests:
                     asked = decode(Erasure, record.value)
                     client = int(asked.client, 16)
                     self.until[client] = max(asked.until, self.until.get(client, -1))
+                    self.asked[asked.client] = asked
                     self.count += 1
             except InvalidMessage:
                 continue
@@ -67,9 +69,10 @@ def read_requests(bootstrap: str, *, security: Security | None = None) -> Reques
         return requests
 
 
-def place_requests(bootstrap: str, people: Mapping[int, int], *, security: Security | None = None) -> None:
-    """Ask for erasures: keyed hash -> until (ms). Raises Unavailable unless the broker has them all."""
-    messages = [Erasure(client=f"{client:016x}", until=until) for client, until in people.items()]
+def place_requests(bootstrap: str, people: Mapping[int, int], *, key: str, security: Security | None = None) -> None:
+    """Ask for erasures: keyed hash -> until (ms), hashed under the key with the mark `key`. Raises Unavailable unless the broker has them
+    all."""
+    messages = [Erasure(client=f"{client:016x}", until=until, key=key) for client, until in people.items()]
     send(bootstrap, {one.client: encode(one) for one in messages}, security=security)
 
 

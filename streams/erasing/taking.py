@@ -9,7 +9,7 @@ from schemas.rows import SKETCH, MemoryKey, TallyKey
 from streams.erasing.erasing import Statement
 from streams.erasing.finding import Found
 from streams.kernel.changes import Changes
-from streams.kernel.join import Search
+from streams.kernel.search import Search
 
 _AT = "query_key = gone.q AND segment = gone.s AND entity_id = gone.e AND day = gone.d"
 _GONE = "(SELECT unnest(?::VARCHAR[]) AS q, unnest(?::VARCHAR[]) AS s, unnest(?::VARCHAR[]) AS e, unnest(?::BIGINT[]) AS d) AS gone"
@@ -42,8 +42,9 @@ def taken_away(
     `open_`: searches whose window has not passed: who acted in them stays in the sketches."""
     stays = {key: set(people) for key, people in found.others.items()}
     for search in open_:
-        for entity in search.done:
-            if (key := (search.key, search.segment, entity, search.ts // DAY_MS)) in found.acted:
+        counted = search.counted
+        for entity in counted.done:
+            if (key := (counted.key, counted.segment, entity, search.ts // DAY_MS)) in found.acted:
                 stays.setdefault(key, set()).add(search.client)
     changes = Changes(sets=found.changes.sets, tallies=_negative(found.changes.tallies, tallies, newest))
     leaves: dict[int, list[MemoryKey]] = {}

@@ -13,7 +13,7 @@ from schemas.events import Tick
 from streams.kernel.changes import INPUTS, Record
 from tests.streams.erasing_rig import Rig
 
-SOME = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+SOME = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 ERASED = "u1"
 
 
