@@ -35,6 +35,7 @@ from streams.replaying.replay import Placed, placed
 
 PARTITIONS = 8
 SEARCHES = 4_000
+LONGEST = 420  # s that a scenario may take, on a slow machine too
 MOST = 2_500  # records a second: a long LOG gets more time
 KINDS = (process_faults, broker_faults, log_faults, group_faults, data_faults, storage_faults, reader_faults)
 SCENARIOS: tuple[Scenario, ...] = tuple(one for kind in KINDS for one in kind.SCENARIOS)
@@ -43,6 +44,7 @@ Prepared = tuple[list[Placed], Expected]
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that workers and broker are ended too
+    signal.signal(signal.SIGALRM, _too_long)
     given = _arguments()
     if given.list:
         print(*(f"{one.name}  {one.numbers}  {one.how}" for one in SCENARIOS), sep="\n")
@@ -75,6 +77,10 @@ def main() -> int:
     return 0 if all(one["ok"] for one in results) else 1
 
 
+def _too_long(*_: object) -> None:
+    raise TimeoutError(f"not over after {LONGEST} s")
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--log", type=Path, help="a LOG of `forage evaluate loop --record`; default: one is made")
@@ -95,6 +101,7 @@ def _play(scenario: Scenario, records: list[Placed], expected: Expected, *, boot
     shutil.rmtree(folder, ignore_errors=True)
     broker.start(out / "kafka")  # a scenario that failed may have left it stopped
     slower = max(1.0, len(records) / MOST / scenario.seconds)
+    signal.alarm(LONGEST)
     try:
         result = play(
             scenario, records, expected, node=out / "kafka", bootstrap=bootstrap, folder=folder,
@@ -103,6 +110,8 @@ def _play(scenario: Scenario, records: list[Placed], expected: Expected, *, boot
     except Exception as error:  # the other scenarios are still worth running
         traceback.print_exc()
         result = broken(scenario, f"the run broke off: {error!r}")
+    finally:
+        signal.alarm(0)
     with (out / "results.jsonl").open("a") as file:
         file.write(json.dumps(result) + "\n")
     for disk in [*folder.glob("disk*"), *folder.glob("state")] if result["ok"] else ():  # logs stay
