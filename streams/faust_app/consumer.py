@@ -63,6 +63,7 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._expected: dict[TP, int] = {}  # first offset that the next fetch should bring
+        self._seeking = asyncio.Lock()  # Faust does not wait for the seek that it cancels: it would release what the next one opens
 
     def _new_consumer_thread(self) -> EndingThread:
         return EndingThread(self, loop=self.loop, beacon=self.beacon)
@@ -73,17 +74,18 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
         It is cancelled when another rebalance ends first, and may meet one that has begun: nothing stays open then.
         """
         self.seeks += 1
-        owners, assigned = self.app.owners, self._assigned()
-        numbers = _both_inputs(assigned)
-        try:
-            await super().perform_seek()
-            await owners.own(numbers, await self._reach(assigned))
-            await self._seek_to_stores()
-            if set(owners) != numbers:  # revoked while a file or the broker was waited for
-                raise RebalanceAgain
-        except BaseException:
-            owners.release(set(owners))
-            raise
+        async with self._seeking:
+            owners, assigned = self.app.owners, self._assigned()
+            numbers = _both_inputs(assigned)
+            try:
+                await super().perform_seek()
+                await owners.own(numbers, await self._reach(assigned))
+                await self._seek_to_stores()
+                if set(owners) != numbers:  # revoked while a file or the broker was waited for
+                    raise RebalanceAgain
+            except BaseException:
+                owners.release(set(owners))
+                raise
 
     async def _seek_to_stores(self) -> None:
         self.seeks += 1
