@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops.commands import acls, data, demo, doctor, evaluate, events, quarantine, snapshots, topics, worker
+from ops.commands import acls, data, demo, doctor, erase, evaluate, events, quarantine, snapshots, topics, worker
 from ops.doctor import ROLES
 from schemas.errors import ForageError
 
@@ -59,6 +59,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(snapshots.app, name="snapshots")
+app.command("erase")(erase.erase)
 app.command("doctor")(doctor.doctor)
 
 

@@ -2,6 +2,7 @@
 where nothing is to outlive the process, what is not applied yet."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.errors import CorruptFile, PartitionMismatch
@@ -54,6 +55,16 @@ class SqliteLog:
     def end(self, topic: Input, partition: int) -> int:
         """The offset that the next record gets."""
         return self._end.get((topic, partition), 0)
+
+    def replace(self, places: Sequence[tuple[Input, int, int]], value: bytes) -> None:
+        """Put another value in the place of records (topic, partition, offset), and leave nothing of the old ones in the file."""
+        self._db.commit()
+        self._db.execute("PRAGMA secure_delete=ON")
+        sql = "UPDATE log SET value = ? WHERE topic = ? AND partition = ? AND position = ?"
+        self._db.executemany(sql, ((value, *place) for place in places))
+        self._db.commit()
+        self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def commit(self) -> None:
         self._db.commit()

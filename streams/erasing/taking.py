@@ -41,7 +41,10 @@ def taken_away(
     """Changes that subtract what was found, and statements that go before them. `rows` and `tallies`: what stands under the keys now;
     `open_`: searches whose window has not passed: who acted in them stays in the sketches."""
     stays = {key: set(people) for key, people in found.others.items()}
+    full, erased = any(len(clients) == SKETCH for _, clients in rows.values()), {client for client, _ in found.searches}
     for search in open_:
+        if search.client not in erased and not (full and (search.final or search.actions)):  # most need not be unpacked
+            continue
         counted = search.counted
         for entity in counted.done:
             if (key := (counted.key, counted.segment, entity, search.ts // DAY_MS)) in found.acted:
