@@ -11,7 +11,7 @@ import numpy as np
 
 from learners.features import ARM_FEATURES
 from memory_index.q2e import Reading
-from ops.wiring import definition
+from ops.definitions import definition
 from schemas.decisions import Arm, Decision
 from schemas.events import Action, Impression, Query, Result, Source
 from schemas.ids import query_key

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from ops.wiring import definition, models_of
+from ops.definitions import definition, models_of
 from streams.publishing.ownership import run
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.freshness import page
 from memory_index.q2e import Reading
-from ops.wiring import definition
+from ops.definitions import definition
 from schemas.events import Action
 from schemas.ids import query_key
 from streams.producer import EventProducer

@@ -22,9 +22,10 @@ from learners.examination import Examination
 from learners.finals import Final
 from learners.models import FinalsModel, Fitted
 from memory_index.reader import MemoryReader
+from ops.definitions import definition, models_of
 from ops.settings import Settings
 from ops.strategies import strategies_of
-from ops.wiring import EmbeddedLoop, definition, models_of
+from ops.wiring import EmbeddedLoop
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
 from retrievers.fusion import convex, rrf

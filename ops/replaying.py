@@ -11,12 +11,12 @@ from evaluation.contenders import contenders
 from evaluation.datasets.folder import Dataset
 from evaluation.loop import ProtocolName, Replayed, replay, runs
 from learners.definition import NO_TESTS
+from ops.definitions import definition
 from ops.evaluating import systems
 from ops.parallel import spread
 from ops.settings import Settings
 from ops.strategies import strategies_of
 from ops.variants import ABLATIONS, POLICIES
-from ops.wiring import definition
 from schemas.entities import Entity
 from streams.replaying.recording import Recorder
 

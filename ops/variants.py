@@ -8,7 +8,7 @@ from learners.definition import NO_TESTS, Definition, Selection
 from learners.examination import Examination
 from learners.models import FinalsModel
 from learners.ranking.rank_model import RankModel
-from ops.wiring import models_of
+from ops.definitions import models_of
 from streams.kernel.join import RULES, Rules
 
 Change = Callable[[Definition], Definition]

@@ -8,18 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from learners.arrays import unpack
-from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
-from learners.examination import Examination
+from learners.definition import Definition
 from learners.models import FinalsModel, theta_of
 from learners.policy import Policy
-from learners.ranking.rank_model import RankModel
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
+from ops.definitions import models_of
 from ops.settings import Settings
 from ops.strategies import strategies_of
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
-from retrievers.xmr.finals import XmrFit
 from retrievers.xmr.retriever import XmrRetriever
 from schemas.candidates import Request
 from schemas.decisions import Decision
@@ -37,21 +35,6 @@ from streams.publishing.publisher import Publisher
 
 _LOG = logging.getLogger(__name__)
 Makers = Callable[[Catalog, MemoryReader], Mapping[str, Retriever]]
-STRATEGIES = Settings().strategies
-
-
-def definition(
-    strategies: Sequence[str] = STRATEGIES, *, always: Sequence[str] = (), min_clients: int = 2, salt: str = "forage"
-) -> Definition:
-    """Each strategy an arm of its default cost and depth, or always on."""
-    arms = [ArmSpec.of(name) for name in strategies if name not in always]
-    reading = ReadingSpec(min_clients=min_clients)
-    return Definition(arms=arms, always=[AlwaysSpec(name=name) for name in always], reading=reading, salt=salt)
-
-
-def models_of(strategies: Sequence[str] = STRATEGIES) -> tuple[FinalsModel, ...]:
-    """What is fitted on finals for these strategies, in this order: each sees what those before it found."""
-    return (Examination(), RankModel(), *([XmrFit()] if "xmr" in strategies else []))
 
 
 def reading_of(definition: Definition) -> Reading:

@@ -91,7 +91,7 @@ BASE = [
     "ops.cli",
 ]
 SEARCH = [*BASE, *modules("retrievers", "serving")]
-WORKER = [*modules("schemas", "learners", "memory_index", "streams"), "ops.cli"]
+WORKER = [*modules("schemas", "learners", "memory_index", "streams"), "ops.cli", "ops.definitions"]  # what `forage worker` loads
 
 
 @pytest.mark.parametrize(("extras", "names"), [((), BASE), (("search",), SEARCH), (("worker",), WORKER)], ids=["base", "search", "worker"])

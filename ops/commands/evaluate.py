@@ -136,9 +136,9 @@ def _on_judgments(dataset: "Dataset", chosen: Chosen, shown: Progress) -> dict[s
     from evaluation.judged_contenders import field_of
     from evaluation.judged_figures import judged_summary
     from evaluation.judged_queries import judged_queries
+    from ops.definitions import definition
     from ops.judging import all_runs, judging, protocol_of
     from ops.variants import ABLATIONS, POLICIES
-    from ops.wiring import definition
     from streams.replaying.recording import Recorder
 
     if chosen.protocol == "full":

@@ -96,7 +96,7 @@ def _stream(
 
 
 def _publish(config: Settings, folder: Path) -> int:
-    from ops.wiring import definition, models_of
+    from ops.definitions import definition, models_of
     from streams.publishing.ownership import run
     from streams.publishing.status import PublisherStatus
 

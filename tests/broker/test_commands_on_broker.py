@@ -14,8 +14,8 @@ from learners.definition import ArmSpec, Definition
 from learners.fit import fit
 from learners.registry import manifest_of
 from ops.cli import app
+from ops.definitions import STRATEGIES, definition
 from ops.evaluating import systems
-from ops.wiring import STRATEGIES, definition
 from schemas.codec import decode, encode
 from schemas.entities import Entity
 from schemas.snapshots import Command

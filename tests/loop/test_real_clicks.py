@@ -6,8 +6,8 @@ from evaluation.click_log import searches
 from evaluation.contenders import contenders
 from evaluation.datasets.bestbuy import import_bestbuy
 from evaluation.loop import replay
+from ops.definitions import STRATEGIES, definition
 from ops.evaluating import systems
-from ops.wiring import STRATEGIES, definition
 from streams.kernel.join import RULES
 from streams.replaying.recording import Recorder, read_log
 from streams.replaying.replay import replay as replayed

@@ -16,7 +16,7 @@ from learners.definition import ArmSpec, Definition
 from learners.fit import fit
 from learners.registry import Registry
 from ops.cli import app
-from ops.wiring import STRATEGIES
+from ops.definitions import STRATEGIES
 from schemas.entities import Entity
 from schemas.export import MESSAGES
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from learners.arrays import unpack
-from ops.wiring import EmbeddedLoop, definition
+from ops.definitions import definition
+from ops.wiring import EmbeddedLoop
 from schemas.events import Action
 from schemas.ids import digest
 from streams.embedded import driver

@@ -6,9 +6,10 @@ import pytest
 
 from memory_index.q2e import Reading
 from memory_index.reader import MemoryReader
+from ops.definitions import STRATEGIES, definition
 from ops.settings import Settings
 from ops.strategies import strategies_of
-from ops.wiring import STRATEGIES, EmbeddedLoop, definition
+from ops.wiring import EmbeddedLoop
 from retrievers.catalog import Catalog
 from schemas.candidates import Request
 from schemas.entities import Entity

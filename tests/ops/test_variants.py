@@ -5,8 +5,8 @@ import pytest
 from learners.credit import shared_credit
 from learners.examination import Examination
 from learners.ranking.rank_model import RankModel
+from ops.definitions import definition, models_of
 from ops.variants import ABLATIONS, FIXED, POLICIES, VARIANTS
-from ops.wiring import definition, models_of
 from streams.kernel.join import RULES
 
 STRATEGIES = ("lexical", "memory", "neighbours", "popular", "xmr")

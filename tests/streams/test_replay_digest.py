@@ -5,7 +5,8 @@ from itertools import product
 
 import pytest
 
-from ops.wiring import EmbeddedLoop, definition
+from ops.definitions import definition
+from ops.wiring import EmbeddedLoop
 from schemas.candidates import Request
 from schemas.entities import Entity
 from schemas.errors import CorruptFile, InvalidSetting, NotFound, Unavailable
