@@ -40,8 +40,9 @@ def _panel(head: str, lines: Mapping[str, Points], marks: Sequence[tuple[float, 
     out = [f'<text class="head" x="{LEFT}" y="{above - 6}">{escape(head)}</text>']
     for step in range(5):
         value = top * step / 4
+        said = f"{value:,.0f}" if top >= 4 else f"{value:.2g}"
         out.append(f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
-        out.append(f'<text class="tick" x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:,.4g}</text>')
+        out.append(f'<text class="tick" x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{said}</text>')
     for step in range(7):
         text = f"{end * step / 6 / 60:.3g}" + (" min" if step == 6 else "")
         out.append(f'<text class="tick" x="{x(end * step / 6):.1f}" y="{bottom + 15}" text-anchor="middle">{text}</text>')
