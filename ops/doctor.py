@@ -6,14 +6,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
+from ops.findings import Finding, State
 from ops.settings import NAMES, SECRET_FILES, VARIABLES, Settings
-from schemas.errors import ForageError
+from schemas.errors import ForageError, Unavailable
 
 # Libraries of each role, as modules; a test holds them against pyproject.toml.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -24,17 +23,6 @@ ROLES: dict[str, tuple[str, ...]] = {
 SHARED = {"pyarrow", "prometheus_client"}  # of both: what another role brings says nothing of this one
 FREE = 2 << 30  # bytes: a worker's files of a busy day, with room to compact them
 OTHER_NAMES = ("FORAGE_DATA", "FORAGE_KAFKA_LIBS", "FORAGE_KAFKA_PORT")  # of tests and of the development broker
-State = Literal["ok", "note", "problem"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`note`: not needed by everybody. `remedy` is empty when all is well."""
-
-    what: str
-    state: State
-    text: str
-    remedy: str = ""
 
 
 def examine(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -128,11 +116,13 @@ def topics(settings: Settings) -> Iterator[Finding]:
         yield Finding("topics", "problem", "none of ours is there", "run `forage topics create`")
         return
     found = problems(states)
-    for line in found:
-        text, _, remedy = line.rpartition("; ")
-        yield Finding("topics", "problem", text or line, remedy if text else "")
+    yield from (Finding.told("topics", "problem", Unavailable(line)) for line in found)
     if not found:
         yield Finding("topics", "ok", f"all {len(states)} are as they should be")
+    if find_spec("duckdb") is not None:  # this machine has the role of a worker
+        from ops.doctor_stream import stream
+
+        yield from stream(settings, states)
 
 
 def _listens(address: str) -> bool:

@@ -28,12 +28,14 @@ MIN_MESSAGE_BYTES = 1_048_576  # the largest record of ours, with Kafka's overhe
 
 @dataclass(frozen=True)
 class TopicState:
-    """A topic as the broker has it: id (it changes when a topic is deleted and made again), partition count, all settings."""
+    """A topic as the broker has it: id (it changes when a topic is deleted and made again), partition count, all settings, and how many
+    copies its partition with the fewest has."""
 
     name: str
     topic_id: str
     partitions: int
     config: Mapping[str, str]
+    replicas: int = 1
 
 
 def create_topics(bootstrap: str, partitions: int, *, time: Time = "LogAppendTime", security: Security | None = None) -> list[str]:
@@ -204,6 +206,7 @@ def _describe(admin: Any, names: Iterable[str] | None = None) -> list[TopicState
             topic_id=str(topic["topic_id"]),
             partitions=len(topic["partitions"]),
             config={key: entry["value"] for key, entry in configs.get(topic["name"], {}).items()},
+            replicas=min((len(one["replica_nodes"]) for one in topic["partitions"]), default=1),
         )
         for topic in (found[name] for name in there)
     ]

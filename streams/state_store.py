@@ -135,6 +135,18 @@ class StateStore:
         """Numbers of the partitions that have a folder here."""
         return sorted(int(found[1]) for info in self._listed(self._root) if (found := _FOLDER.fullmatch(info.base_name)))
 
+    def try_write(self) -> None:
+        """Write a file and delete it. Raises OSError."""
+        trial = f"{self._root}/.trial-{os.getpid()}"
+        with self._files.open_output_stream(trial) as target:
+            target.write(b"x")
+        self._files.delete_file(trial)
+
+    def written(self, partition: int) -> float | None:
+        """When the partition's newest manifest was written (wall s), None for none."""
+        times = [info.mtime.timestamp() for info in self._listed(self._folder(partition)) if _NAME.fullmatch(info.base_name)]
+        return max(times, default=None)
+
     def fetch(self, checkpoint: Checkpoint, path: Path, stop: Event = NEVER) -> None:
         """Replace the local file by the checkpoint, whole or not at all. Raises CorruptFile when its bytes are not what it says, or
         are gone; Unavailable when stopped."""

@@ -37,17 +37,23 @@ def create(
 def check(bootstrap: Bootstrap = "", json: AsJson = False) -> None:
     """Say what is wrong with the topics.
 
-    One line each, with what to do. Exit code 1 when something is wrong.
+    Their settings, copies, and whether the state files in the data folder fit them. One line each, with what to do. Exit code 1 when
+    something is wrong; a note is not.
     """
-    from streams.admin import check_topics
+    from ops.doctor_stream import fitting
+    from streams.admin import describe_topics, problems
 
     config = here(bootstrap)
-    problems = check_topics(config.bootstrap, security=config.security)
+    states = describe_topics(config.bootstrap, security=config.security)
+    wrong, notes = problems(states), list[str]()
+    for finding in fitting(config, states):
+        if finding.state != "ok":
+            (wrong if finding.state == "problem" else notes).append(f"{finding.text}; {finding.remedy}")
     if json:
-        show({"problems": problems})
+        show({"problems": wrong, "notes": notes})
     else:
-        typer.echo("\n".join(problems) or "all topics are as they should be")
-    if problems:
+        typer.echo("\n".join([*wrong, *(f"note: {one}" for one in notes)]) or "all topics are as they should be")
+    if wrong:
         raise typer.Exit(1)
 
 
