@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup dense run test faults evaluate bench lint
+.PHONY: help setup dense run test faults evaluate bench soak lint
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -47,3 +47,6 @@ evaluate: $(INSTALLED) ## the closed loop on a dataset folder: make evaluate DAT
 
 bench: setup ## throughput, freshness and decision time (long)
 	$(BIN)/python -m benchmarks.run
+
+soak: setup ## half an hour of live searches, restarts included: does anything grow, is anything lost? make soak RATE=500 (long)
+	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),30) --rate $(or $(RATE),500)
