@@ -25,9 +25,10 @@ class Transaction:
 
 
 class Applied:
-    """Logs of workers, each read on from where it was read to before."""
+    """Logs of workers, each read on from where it was read to before. Without `keep`, transactions are not kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep: bool = True) -> None:
+        self._keep = keep
         self._read: dict[Path, int] = {}
         self.next: dict[int, tuple[int, int]] = {}  # by partition, offsets not applied yet, of impressions and actions
         self.transactions: list[Transaction] = []
@@ -40,7 +41,8 @@ class Applied:
             self._read[path] = self._read.get(path, 0) + len(whole)
             for number, a, b, c, d, took, at in _APPLIED.findall(whole):
                 records = int(c) + int(d) - int(a) - int(b)
-                self.transactions.append(Transaction(int(number), records, float(took), float(at), str(path)))
+                if self._keep:
+                    self.transactions.append(Transaction(int(number), records, float(took), float(at), str(path)))
                 self._reached(int(number), (int(c), int(d)))
             for number, c, d in _OWNED.findall(whole):
                 self._reached(int(number), (int(c), int(d)))

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from benchmarks import soak_report
@@ -52,15 +52,17 @@ class Soak:
     def __init__(self, folder: Path, out: Path, stack: ExitStack) -> None:
         self.folder, self.bootstrap = folder, _broker(folder / "kafka", stack)
         self._out, self._began = stack.enter_context(out.open("w")), time.time()
-        self._applied, self._workers = Applied(), {}
+        self._applied, self._reader = Applied(keep=False), connect(KafkaConsumer, self.bootstrap)
+        stack.callback(self._reader.close)
         self._logs: dict[str, Path] = {name: folder / f"{name}.log" for name in (*SLOTS, "load", "publisher")}
+        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._others: dict[str, subprocess.Popen[bytes]] = {}
+        stack.callback(self.end)
         for slot in SLOTS:
             self.start_worker(slot)
-        stack.callback(lambda: [stop(process) for process in self._workers.values()])
-        self._others = {
-            "publisher": start("benchmarks.publisher", [self.bootstrap, str(_made(folder / "publisher"))], self._logs["publisher"])
-        }
-        stack.callback(lambda: [stop(process) for process in self._others.values()])
+        self._others["publisher"] = start(
+            "benchmarks.publisher", [self.bootstrap, str(_made(folder / "publisher"))], self._logs["publisher"]
+        )
         self.probe = stack.enter_context(Probe(self.bootstrap, folder / "spill"))
 
     def start_worker(self, slot: str) -> None:
@@ -94,7 +96,7 @@ class Soak:
     def sample(self) -> int:
         """Write one down. The lag in records."""
         self._applied.look(*(self._logs[slot] for slot in SLOTS))
-        lag = self._applied.behind(ends(self.bootstrap, *INPUTS, partitions=PARTITIONS), INPUTS)
+        lag = self._applied.behind(self._ends(), INPUTS)
         processes = {f"worker {slot}": process.pid for slot, process in self._workers.items()}
         processes |= {name: process.pid for name, process in self._others.items()} | {"subscribers": os.getpid()}
         processes |= {"broker": pid} if (pid := broker_pid(self.folder / "kafka")) else {}
@@ -107,12 +109,17 @@ class Soak:
                 "partition files": _megabytes(*self.folder.glob("disk-*")),
                 "state store": _megabytes(self.folder / "state"),
                 "topics": _megabytes(self.folder / "kafka" / "data"),
+                "publisher": _megabytes(self.folder / "publisher"),
             },
             lag=lag, latency=self.probe.taken(), sent=self.sent(), policy=self.probe.policy, waiting=sum(one["unsent"] for one in told),
             ids=sum(one["ids"] for one in told), open=sum(one["open"] for one in told),
             checkpoint=max((one["checkpoint_s"] for one in told), default=0.0),
         )  # fmt: skip
         return lag
+
+    def _ends(self) -> dict[tuple[str, int], int]:
+        found = self._reader.end_offsets([TopicPartition(topic, number) for topic in INPUTS for number in range(PARTITIONS)])
+        return {(tp.topic, tp.partition): end for tp, end in found.items()}
 
     def sent(self) -> dict[str, float]:
         return _last(self._logs["load"]) or {}
@@ -176,8 +183,9 @@ def _rest(seconds: float, soak: Soak) -> None:
 
 
 def _broker(folder: Path, stack: ExitStack) -> str:
+    _made(folder)
+    stack.callback(broker.stop, folder)  # also when Ctrl-C comes while it starts
     bootstrap = broker.start(folder)
-    stack.callback(broker.stop, folder)
     if (conf := folder / "server.properties").exists():  # it looks for old segments every 5 min, which is a sixth of the run
         broker.stop(folder)
         conf.write_text(conf.read_text() + BROKER)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -59,6 +60,16 @@ class Report:
     def latencies(self) -> list[float]:
         return sorted(one for sample in self.samples if sample["t"] <= self.loaded for one in sample["latency"])
 
+    def cores(self) -> dict[str, float]:
+        """CPU seconds a second by process, between `settled` and `loaded`; a restarted process counts from its start again."""
+        inside = [one for one in self.samples if self.settled <= one["t"] <= self.loaded]
+        used: dict[str, float] = {}
+        for before, after in pairwise(inside):
+            for name, cpu in after["cpu"].items():
+                grown = cpu - before["cpu"].get(name, 0.0)
+                used[name] = used.get(name, 0.0) + (grown if grown >= 0.0 else cpu)
+        return {name: seconds / (inside[-1]["t"] - inside[0]["t"]) for name, seconds in used.items()}
+
     def table(self) -> str:
         """For people."""
         if not self.samples:
@@ -72,6 +83,8 @@ class Report:
         if took := self.latencies():
             p50, p99 = took[len(took) // 2], took[min(len(took) - 1, int(0.99 * len(took)))]
             lines.append(f"action to memory, {len(took)} probes: p50 {p50:,.0f} ms, p99 {p99:,.0f} ms, longest {took[-1]:,.0f} ms")
+        used = ", ".join(f"{name} {share:.2f}" for name, share in self.cores().items())
+        lines.append(f"cores in use, mean: {used}; in all {sum(self.cores().values()):.2f}")
         sent = self.samples[-1]["sent"]
         restarts = sum("SIG" in event["event"] for event in self.events)
         lines.append(
@@ -91,7 +104,9 @@ class Report:
         took = self.latencies()
         figures = {name: vars(one) | {"verdict": one.verdict} for name, one in self.trends().items()}
         probes = {"probes": len(took), "p50_ms": median(took) if took else None, "longest_ms": took[-1] if took else None}
-        return json.dumps({"rate": self.rate, "trends": figures, "latency": probes, "counted": self.counted}, indent=1)
+        return json.dumps(
+            {"rate": self.rate, "trends": figures, "latency": probes, "cores": self.cores(), "counted": self.counted}, indent=1
+        )
 
 
 def report(path: Path) -> Report:
