@@ -16,7 +16,10 @@ _CONFIG = {
     "threads": "1",  # one file per partition, many partitions a machine
     "checkpoint_threshold": "128MB",  # of WAL: the default of 16 MB folds the file several times a second under load
     "memory_limit": "1GB",  # a bound, not a reservation: adding up 1M rows stays below it
+    "max_temp_directory_size": "2GB",  # beside the file, for what does not fit in memory; DuckDB would take 90 % of the disk
     "enable_external_access": "false",  # SQL reaches this file and nothing else
+    "autoinstall_known_extensions": "false",  # no code comes over the network
+    "autoload_known_extensions": "false",
     "python_enable_replacements": "false",  # a mistyped table name never finds a Python variable
     "lock_configuration": "true",
 }

@@ -72,6 +72,24 @@ def test_a_query_may_name_tables_of_the_call_and_nothing_outside(tmp_path: Path)
     assert outside.num_rows == 1
 
 
+def test_sql_reaches_one_file_fetches_nothing_and_is_bounded_for_good(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("a\n1\n")
+    with Store(tmp_path / "s.duckdb", SQL) as store:
+        for sql in (f"SELECT * FROM read_csv('{tmp_path}/other.csv')", "SELECT * FROM read_text('/etc/hostname')"):
+            with pytest.raises(duckdb.PermissionException):
+                store.query(sql)
+        outside = (f"COPY seen TO '{tmp_path}/out.csv'", f"ATTACH '{tmp_path}/o.duckdb'", "INSTALL httpfs", "LOAD httpfs")
+        for sql in (*outside, "SET memory_limit = '8GB'", "SET enable_external_access = true"):
+            with pytest.raises((duckdb.PermissionException, duckdb.InvalidInputException)):
+                store.append({}, [(sql, [])])
+        settings = {row["name"]: row["value"] for row in store.query("SELECT name, value FROM duckdb_settings()").to_pylist()}
+    bounds = {name: settings[name] for name in ("memory_limit", "max_temp_directory_size", "threads")}
+    assert bounds == {"memory_limit": "953.6 MiB", "max_temp_directory_size": "1.8 GiB", "threads": "1"}
+    assert settings["temp_directory"] == f"{tmp_path}/s.duckdb.tmp"
+    assert settings["autoinstall_known_extensions"] == settings["autoload_known_extensions"] == "false"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.csv", "s.duckdb", "s.duckdb.lock"]
+
+
 def test_a_second_owner_is_refused_until_the_first_closes(tmp_path: Path) -> None:
     path = tmp_path / "s.duckdb"
     first = Store(path, SQL)
