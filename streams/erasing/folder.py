@@ -49,13 +49,13 @@ def erase_folder(folder: Path, people: Mapping[int, int], rules: Rules, *, progr
 
 
 def _settle(folder: Path, rules: Rules) -> dict[int, int]:
-    """What waits goes to the outcome log; who was erased before."""
-    EmbeddedDriver(rules, folder=folder).close()
+    """Who was erased before; what waits goes to the outcome log."""
     known: dict[int, int] = {}
     for number in range(partitions := _partitions(folder)):
         with PartitionStore.open(folder / f"partition-{number}.duckdb", number, partitions) as store:
             for one in store.erasings():
                 known[one.client] = max(one.until, known.get(one.client, -1))
+    EmbeddedDriver(rules, folder=folder, partitions=partitions).close()
     return known
 
 
