@@ -1,6 +1,5 @@
 """The load of the fault runs: a LOG of real-sized searches with everything that goes wrong in one, and the thread that sends it."""
 
-import json
 import random
 import threading
 import time
@@ -39,15 +38,15 @@ def searches(count: int, *, seed: int = 1) -> list[Line]:
 
 def _search(rng: random.Random, number: int, query: int, at: int) -> Iterator[Line]:
     page = _page(rng, digest("search", number), query, at)
-    yield from _maybe_twice(rng, _line(page, at))
+    yield from _maybe_twice(rng, line_of(page, at))
     if rng.random() < 0.06:
         later = at + rng.randrange(MINUTE, 15 * MINUTE)
         more = _page(rng, page.search_id, query + 7, later, decision=page.decision, first=11)
-        yield _line(more.model_copy(update={"page": 2, "client_id": page.client_id}), later)
+        yield line_of(more.model_copy(update={"page": 2, "client_id": page.client_id}), later)
     if rng.random() < 0.005:  # a page that says its search was decided otherwise
-        yield _line(_page(rng, page.search_id, query, at).model_copy(update={"page": 3}), at + 5 * SECOND)
+        yield line_of(_page(rng, page.search_id, query, at).model_copy(update={"page": 3}), at + 5 * SECOND)
     if rng.random() < 0.01:
-        yield _broken_line(rng.choice(INPUTS), at, _broken(rng, encode(page)))
+        yield broken_line(rng.choice(INPUTS), at, _broken(rng, encode(page)))
     for nth in range(rng.choice((0, 0, 0, 1, 1, 2))):
         yield from _acts(rng, page, nth, at)
 
@@ -60,9 +59,9 @@ def _acts(rng: random.Random, page: Impression, nth: int, at: int) -> Iterator[L
     entity = page.results[min(9, int(rng.expovariate(0.4)))].entity_id if rng.random() < 0.97 else "nowhere"
     search = page.search_id if rng.random() < 0.98 else digest("unknown", page.search_id)
     act = Action(action_id=str(nth), search_id=search, ts=at + delay, kind=rng.choice(KINDS), entity_id=entity)
-    yield from _maybe_twice(rng, _line(act, at + delay))
+    yield from _maybe_twice(rng, line_of(act, at + delay))
     if rng.random() < 0.01:  # the same id, something else done
-        yield _line(act.model_copy(update={"entity_id": page.results[0].entity_id, "kind": "like"}), at + delay + 20 * SECOND)
+        yield line_of(act.model_copy(update={"entity_id": page.results[0].entity_id, "kind": "like"}), at + delay + 20 * SECOND)
 
 
 def _maybe_twice(rng: random.Random, line: Line) -> Iterator[Line]:
@@ -71,7 +70,7 @@ def _maybe_twice(rng: random.Random, line: Line) -> Iterator[Line]:
         yield line._replace(time=line.time + rng.randrange(20 * MINUTE))
 
 
-def _line(event: Impression | Action, at: int) -> Line:
+def line_of(event: Impression | Action, at: int) -> Line:
     return Line("impressions" if isinstance(event, Impression) else "actions", at, event.search_id, encode(event))
 
 
@@ -114,7 +113,7 @@ def _decision(rng: random.Random, search: str) -> Decision:
     )
 
 
-def _broken_line(topic: Input, at: int, value: bytes) -> Line:
+def broken_line(topic: Input, at: int, value: bytes) -> Line:
     """Keyed by its bytes unless it can be read: a quarantined message counts once by them, in its partition."""
     try:
         key = decode_event(value).search_id
@@ -128,26 +127,6 @@ def _broken(rng: random.Random, good: bytes) -> bytes:
     return rng.choice((good[: rng.randrange(1, 200)], b"\xff\xfe" + good[:20], good.replace(b'"ts":', b'"ts":9'), b"[]", b"null", b"{}"))
 
 
-def with_poison(lines: Sequence[Line]) -> list[Line]:
-    """The same lines with the worst that anybody sent to either input, some hundred times."""
-    good = json.loads(next(line.value for line in lines if line.topic == "impressions"))
-    worst = [
-        None, b"", b"\x00" * 400, b"{", b"[" * 100_000, b'{"a":' * 50_000, b'{"type":"action","ts":1e400}',
-        b'{"type":"action","ts":%d}' % 10**30, b'{"type":"impression","search_id":"\\ud800"}', b'"' + b"x" * 700_000 + b'"', b"NaN",
-        *(json.dumps(good | change).encode() for change in (
-            {"search_id": 1}, {"search_id": {}}, {"ts": -1}, {"ts": 2**63}, {"ts": 1.5}, {"results": good["results"] * 2}, {"extra": 1},
-            {"schema_version": 9}, {"page": "1"}, {"query": {"text": "\ud800"}}, {"type": "tock"}, {"results": None},
-        )),
-    ]  # fmt: skip
-    step, out = max(1, len(lines) // (2 * len(worst))), list[Line]()
-    for at, line in enumerate(lines):
-        out.append(line)
-        if at % step == 0:
-            nth = at // step
-            out.append(_broken_line(INPUTS[nth % 2], line.time, worst[nth // 2 % len(worst)]))
-    return out
-
-
 class Load(threading.Thread):
     """Sends records in their order, spread over `seconds`, over any outage of the broker: nothing is lost or reordered.
 
@@ -159,7 +138,7 @@ class Load(threading.Thread):
         self._records, self._seconds = records, seconds
         self._producer = connect(
             KafkaProducer, bootstrap, enable_idempotence=False, acks="all", max_in_flight_requests_per_connection=1, retries=2**31 - 1,
-            request_timeout_ms=5_000, delivery_timeout_ms=300_000, linger_ms=5, batch_size=64 * 1024, compression_type="gzip",
+            max_request_size=2**25, request_timeout_ms=5_000, delivery_timeout_ms=300_000, linger_ms=5, batch_size=64 * 1024, compression_type="gzip",
         )  # fmt: skip
         self.failed: list[BaseException] = []
         self.sent = 0

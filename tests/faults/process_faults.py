@@ -2,7 +2,6 @@
 
 import signal
 
-from load import with_poison
 from scenarios import Run, Scenario, nothing
 
 # Where a worker dies, and at the how-maniest time: never the first, so that there is something to lose.
@@ -135,5 +134,4 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("clock-heirs", "a worker an hour ahead, its partitions go to one on an empty disk, without state store", 20,
              ahead_then_gone, numbers=(6,), workers=1, static=False, apart=True, before=hour_ahead),
     Scenario("takeover", "one of two workers lost with its disk; its slot goes on from the state store", 20, takeover, apart=True),
-    Scenario("poison", "two workers, the worst messages in both inputs", 12, nothing, numbers=(23,), lines=with_poison),
 )  # fmt: skip
