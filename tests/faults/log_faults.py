@@ -60,6 +60,7 @@ def unchanged(run: Run, folder: Path, before: State) -> None:
 def deleted(run: Run, seconds: float) -> None:
     """An old copy of a disk is started after retention deleted what it needs; later records are deleted under a worker that runs."""
     disk, old, newer = run.folder / "disk", run.folder / "old", run.folder / "disk-newer"
+    run.must("a applies", lambda: run.fleet.applies("a"), 30.0)
     run.wait(seconds / 6)
     run.fleet.stop("a")
     shutil.copytree(disk, old)
