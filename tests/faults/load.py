@@ -138,7 +138,8 @@ class Load(threading.Thread):
         self._records, self._seconds = records, seconds
         self._producer = connect(
             KafkaProducer, bootstrap, enable_idempotence=False, acks="all", max_in_flight_requests_per_connection=1, retries=2**31 - 1,
-            max_request_size=2**25, request_timeout_ms=5_000, delivery_timeout_ms=300_000, linger_ms=5, batch_size=64 * 1024, compression_type="gzip",
+            max_request_size=2**25, request_timeout_ms=5_000, delivery_timeout_ms=300_000, linger_ms=5, batch_size=64 * 1024,
+            compression_type="gzip",
         )  # fmt: skip
         self.failed: list[BaseException] = []
         self.sent = 0
