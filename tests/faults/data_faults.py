@@ -135,7 +135,8 @@ def from_wrong_clocks(lines: Sequence[Line]) -> list[Line]:
         roll = rng.random()
         wrong = {
             "1970": 0, "1970, in seconds": line.time // 1_000, "two days ahead": line.time + 2 * DAY,
-            "in 100 years": line.time + 36_525 * DAY, "23 hours ahead": line.time + 23 * DAY // 24, "23 hours ago": line.time - 23 * DAY // 24,
+            "in 100 years": line.time + 36_525 * DAY,
+            "23 hours ahead": line.time + 23 * DAY // 24, "23 hours ago": line.time - 23 * DAY // 24,
         }  # fmt: skip
         if roll < 0.1:
             name = rng.choice(list(wrong))
