@@ -74,9 +74,13 @@ class Spill:
         if self._writer is None:
             self._writer = self._path(self._writing).open("ab", buffering=0)
         at = self._writer.tell()
-        if self._writer.write(line) != len(line):
+        try:
+            written, why = self._writer.write(line), "it is full"
+        except OSError as error:
+            written, why = 0, str(error)
+        if written != len(line):
             self._writer.truncate(at)
-            raise OSError(f"no room on the disk of {self._folder}; make room or bring the broker back")
+            raise OSError(f"no room on the disk of {self._folder} ({why}); make room or bring the broker back")
         self._appended_bytes += len(line)
         self._appended += 1
 
