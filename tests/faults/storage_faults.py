@@ -150,7 +150,7 @@ def broken_wals(run: Run, seconds: float) -> None:
     flip(three[2], 0.3, 0.6)
     for slot in "ab":
         run.fleet.start(slot)
-    said(run, b"it was set aside as", times=3)
+    said(run, b"it was set aside as", times=2)  # what begins with zeros was never written, says DuckDB: the file as it was before is right
     run.notes["WALs set aside"] = len(list((run.folder / "disk").glob("*.wal.corrupt-*")))
 
 
