@@ -236,6 +236,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if given.plot is None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text("")
         try:
             with tempfile.TemporaryDirectory() as temporary:
                 folder = _made(given.keep) if given.keep else Path(temporary)
