@@ -24,7 +24,8 @@ from streams.kernel.share import Share
 
 KEEP_SENT = 10 * 60_000  # ms: rows sent so lately are sent again by an owner that takes over
 _IDS = pa.schema([("bucket", pa.int64()), ("id", pa.binary()), ("content", pa.int64())])
-_EVENTS = pa.schema([("search_id", pa.string()), ("topic", pa.string()), ("time", pa.int64()), ("value", pa.binary())])
+_FACT = [("search_id", pa.string()), ("topic", pa.string()), ("time", pa.int64()), ("value", pa.binary())]
+_EVENTS = pa.schema([*_FACT, ("ts", pa.int64()), ("client", pa.int64())])
 _OUTBOX = pa.schema([("topic", pa.string()), ("partition", pa.int64()), ("key", pa.string()), ("value", pa.binary()), ("time", pa.int64())])
 _SETS = pa.schema([("name", pa.string()), ("count", pa.int64()), ("total", pa.string())])
 _APPLIED = pa.schema([("topic", pa.string()), ("next", pa.int64()), ("time", pa.int64())])
@@ -78,7 +79,7 @@ class PartitionStore:
             next_={topic: applied.get(topic, (0, 0))[0] for topic in INPUTS},
             times={topic: applied.get(topic, (0, 0))[1] for topic in INPUTS},
             ids=self._seen_ids(),
-            events=(SavedEvent(*row) for row in self._rows("SELECT search_id, topic, time, value FROM events")),
+            events=(SavedEvent(*row) for row in self._rows("SELECT search_id, topic, time, value, ts, client FROM events")),
         )  # fmt: skip
         kernel.erased = ErasedPeople(rules, spans(self.erasings()))
         return kernel

@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS epoch(epoch BIGINT);
 CREATE TABLE IF NOT EXISTS applied(seq BIGINT, topic VARCHAR, next BIGINT, time BIGINT);
 CREATE TABLE IF NOT EXISTS sent(seq BIGINT, sent_at BIGINT);
 CREATE TABLE IF NOT EXISTS ids(bucket BIGINT, id BLOB, content BIGINT);
-CREATE TABLE IF NOT EXISTS events(search_id VARCHAR, topic VARCHAR, time BIGINT, value BLOB);
+CREATE TABLE IF NOT EXISTS events(search_id VARCHAR, topic VARCHAR, time BIGINT, value BLOB, ts BIGINT, client BIGINT);
 CREATE TABLE IF NOT EXISTS sets(name VARCHAR, count BIGINT, total VARCHAR);
 -- Erased people: see streams/erasing/erasing.py.
 CREATE TABLE IF NOT EXISTS began(time BIGINT);  -- record time of the first impression that was ever applied

@@ -32,12 +32,15 @@ class Record(NamedTuple):
 
 
 class SavedEvent(NamedTuple):
-    """An accepted event whose search may still change: its record time, and its bytes, packed if it is an impression."""
+    """An accepted event whose search may still change: its record time, and its bytes, packed if it is an impression. `ts` and, of
+    impressions, the keyed hash of the client are what is needed of it before it is unpacked."""
 
     search_id: str
     topic: Input
     time: int
     value: bytes
+    ts: int
+    client: int
 
 
 class SavedId(NamedTuple):

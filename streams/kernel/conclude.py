@@ -11,8 +11,9 @@ from schemas.ids import digest
 from schemas.outcomes import Amendment, Outcome, Quarantined, Reason
 from schemas.topics import OUTCOMES, QUARANTINE
 from streams.kernel.changes import TOPIC_OF, Changes, Input, Outgoing, SavedId, SetHash
-from streams.kernel.join import Rules, Search
+from streams.kernel.join import Rules
 from streams.kernel.packing import unpack
+from streams.kernel.search import Search
 from streams.kernel.seen_ids import SeenIds
 
 FINAL_BYTES = 600_000  # of pages in one final
@@ -55,8 +56,10 @@ class Out:
         taken = accumulate(len(fact.value) for fact, _ in actions)
         keep = [fact.time <= close and size <= ACTION_BYTES for (fact, _), size in zip(actions, taken, strict=True)]
         acted = [action for (_, action), kept in zip(actions, keep, strict=True) if kept]
-        shown = {r.entity_id for value in inside for r in decode(Impression, value).results} if later else search.found.keys()
-        off_page = sum(action.entity_id is not None and action.entity_id not in shown for action in acted)
+        off_page = 0
+        if on := [action.entity_id for action in acted if action.entity_id is not None]:
+            shown = {r.entity_id for value in inside for r in decode(Impression, value).results} if later else search.counted.found.keys()
+            off_page = sum(entity not in shown for entity in on)
         outcome = Outcome.model_construct(
             final_id=search.final_id, search_id=search.search_id, time=search.t0, closed=close, pages=[], actions=acted,
             rewards=rules.reward(acted), off_page=off_page, client=f"{search.client:016x}",

@@ -1,5 +1,4 @@
-"""One open search: its pages and actions so far, and what they add to the sums. What it adds is a function of the set of its
-facts; an arriving fact contributes the difference of that function."""
+"""What a search adds to the sums: a function of the set of its facts; an arriving fact contributes the difference of that function."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +9,13 @@ from learners.tallies import TallyBatch, rank_bin
 from memory_index.counts import SHOWN, WIDTH, sketch
 from schemas.base import DAY_MS, HOUR_MS
 from schemas.events import ACTION_KINDS, Action, ActionKind, Impression
-from schemas.ids import client_hash, final_id, position_bin, query_class, query_key
+from schemas.ids import client_hash, position_bin
 from schemas.rows import MemoryKey
 from streams.kernel.changes import Changes
+from streams.kernel.search import Counted, Search
 
-MAX_RANK = 100_000
 ACTED = {kind: SHOWN + index for index, kind in enumerate(ACTION_KINDS)}  # column of each kind in a memory row
+Given = tuple[dict[str, int], dict[tuple[str, int, int], int]]  # credit by strategy; found and sole by (strategy, bin, column)
 
 
 @dataclass(frozen=True)
@@ -40,86 +40,16 @@ class Rules:
 RULES = Rules(rewards=REWARDS)  # of everything that `forage` runs
 
 
-@dataclass(slots=True)
-class Fact:
-    """A page or action that joined: its record time and original bytes (packed for pages); `page` where it is at hand as an object."""
-
-    time: int
-    value: bytes
-    page: Impression | None = None
-
-
-@dataclass(slots=True)
-class Search:
-    """A search from its first page until t0 + window. After its final `pages` and `actions` hold nothing any more."""
-
-    search_id: str
-    t0: int
-    ts: int
-    bucket: int
-    key: str
-    segment: str
-    query_class: str
-    client: int
-    schema: str
-    phi: dict[str, list[int]]  # of asked arms
-    asked: frozenset[str]
-    decision_id: str
-    found: dict[str, dict[str, int]] = field(default_factory=dict)  # entity -> asked strategy -> best rank
-    done: dict[str, set[ActionKind]] = field(default_factory=dict)  # entity -> kinds
-    pages: list[Fact] = field(default_factory=list)
-    actions: list[tuple[Fact, Action]] = field(default_factory=list)
-    final: bool = False
-
-    @property
-    def final_id(self) -> str:
-        return final_id(self.search_id, self.ts)
-
-    def same_decision(self, page: Impression) -> bool:
-        """Does the page repeat the decision of the first page, in all that is counted?"""
-        return (_asked_phi(page), page.feature_schema) == ((self.decision_id, self.asked, self.phi), self.schema)
-
-    def rewards(self, rules: Rules) -> dict[str, int]:
-        """Reward per entity, shown or not: additive over distinct kinds."""
-        return {entity: sum(rules.rewards.get(kind, 0) for kind in kinds) for entity, kinds in self.done.items()}
-
-    def close(self, rules: Rules) -> int:
-        """Record time after which the final goes out: quiet for `settle`, at the latest t0 + window."""
-        close = self.t0 + rules.settle
-        for time in sorted(fact.time for fact in self._facts()):
-            if time > close:
-                break
-            close = max(close, time + rules.settle)
-        return min(close, self.t0 + rules.window)
-
-    def _facts(self) -> Iterable[Fact]:
-        yield from self.pages
-        for fact, _ in self.actions:
-            yield fact
-
-
-def _asked_phi(page: Impression) -> tuple[str, frozenset[str], dict[str, list[int]]]:
-    """Id of a page's decision, the strategies asked, and the features of the asked arms."""
-    if (by := page.decision) is None:
-        return "", frozenset(), {}
-    return by.decision_id, frozenset(by.asked()), {arm.name: arm.phi for arm in by.arms if arm.asked and arm.phi}
-
-
 def person(page: Impression, rules: Rules) -> int:
     """The keyed hash that a page's person is counted under: of the client, else of the session, else of the search."""
     return client_hash(page.client_id or page.session_id or page.search_id, rules.client_key)
 
 
 def open_search(page: Impression, time: int, rules: Rules) -> Search:
-    """The search that this page, the first of its id, opens."""
-    query = page.query
-    key = query.key or query_key(query.text, page.surface)
-    decision_id, asked, phi = _asked_phi(page)
-    return Search(
-        search_id=page.search_id, t0=time, ts=page.ts, bucket=page.ts // HOUR_MS, key=key, segment=page.segment,
-        query_class=query.query_class or query_class(key), client=person(page, rules), schema=page.feature_schema,
-        phi=phi, asked=asked, decision_id=decision_id,
-    )  # fmt: skip
+    """The search that this page, the first of its id, opens at record time `time`."""
+    search = Search(page.search_id, time, page.ts, person(page, rules))
+    search.wake(Counted.of(page))
+    return search
 
 
 class Adder:
@@ -130,80 +60,69 @@ class Adder:
 
     def opened(self, search: Search, page: Impression) -> None:
         """Once per search: every asked arm was asked with phi, and drew what it returned."""
-        hour = search.ts // HOUR_MS
-        for arm, phi in search.phi.items():
-            self.tallies.asked(arm, search.schema, hour, phi)
+        counted, hour = search.wake(), search.ts // HOUR_MS
+        for arm, phi in counted.phi.items():
+            self.tallies.asked(arm, counted.schema, hour, phi)
         if page.decision:
             arms, always = page.decision.arms, page.decision.always
             returned = {arm.name: arm.returned for arm in arms} | {one.name: one.returned for one in always}
-            for strategy in search.asked:
-                self.tallies.drawn(strategy, search.query_class, hour, returned[strategy])
+            for strategy in counted.asked:
+                self.tallies.drawn(strategy, counted.query_class, hour, returned[strategy])
 
     def page(self, search: Search, page: Impression) -> None:
         """A page was shown: its entities were seen at their positions, and credit may now reach actions that came before it."""
-        before = self._credit(search) if search.done else None
-        found, asked = search.found, search.asked
+        counted, day = search.wake(), search.ts // DAY_MS
+        before = self._credit(counted) if counted.done else None
         for result in page.results:
-            self._row(search, result.entity_id)[0][position_bin(result.position)] += 1
-            ranks: dict[str, int] = {}
-            for source in result.sources:
-                if source.strategy in asked and source.rank < ranks.get(source.strategy, MAX_RANK + 1):
-                    ranks[source.strategy] = source.rank
-            if (old := found.get(result.entity_id)) is not None:
-                ranks = {name: min(r.get(name, MAX_RANK) for r in (old, ranks)) for name in old.keys() | ranks.keys()}
-            found[result.entity_id] = ranks
+            self._row((counted.key, counted.segment, result.entity_id, day))[0][position_bin(result.position)] += 1
+            counted.show(result)
         if before is not None:
-            self._difference(search, before)
+            self._difference(search.ts // HOUR_MS, counted, before)
 
     def action(self, search: Search, action: Action) -> None:
         """An action joined: it counts once per (entity, kind)."""
         if action.entity_id is None:
             return
-        kinds = search.done.setdefault(action.entity_id, set())
-        if action.kind in kinds:
+        counted = search.wake()
+        before = self._credit(counted)
+        if not counted.do(action):
             return
-        before = self._credit(search)
-        kinds.add(action.kind)
-        key = self._key(search, action.entity_id)
-        counts, clients = self._row(search, action.entity_id)
+        key = (counted.key, counted.segment, action.entity_id, search.ts // DAY_MS)
+        counts, clients = self._row(key)
         counts[ACTED[action.kind]] += 1
         self.changes.memory[key] = (counts, sketch(clients | {search.client}))
         self.changes.acted.add(key)
-        self._difference(search, before)
+        self._difference(search.ts // HOUR_MS, counted, before)
 
     def finish(self) -> None:
         """Put the batch's tallies into the changes."""
         self.changes.tallies = self.tallies.take()
 
-    def _key(self, search: Search, entity: str) -> MemoryKey:
-        return (search.key, search.segment, entity, search.ts // DAY_MS)
-
-    def _row(self, search: Search, entity: str) -> tuple[list[int], frozenset[int]]:
-        key = self._key(search, entity)
+    def _row(self, key: MemoryKey) -> tuple[list[int], frozenset[int]]:
         row = self.changes.memory.get(key)
         if row is None:
             row = self.changes.memory[key] = ([0] * WIDTH, frozenset())
         return row
 
-    def _credit(self, search: Search) -> tuple[dict[str, int], dict[tuple[str, int, int], int]]:
+    def _credit(self, counted: Counted) -> Given:
         """What the search's actions so far give: credit per strategy, and found and sole counts per (strategy, bin, column)."""
-        rewards = search.rewards(self.rules)
+        rewards = {entity: sum(self.rules.rewards.get(kind, 0) for kind in kinds) for entity, kinds in counted.done.items()}
         hits: dict[tuple[str, int, int], int] = {}
         for entity, reward in rewards.items():
-            by = search.found.get(entity, {}) if reward else {}
+            by = counted.found.get(entity, {}) if reward else {}
             for strategy, rank in by.items():
                 for column in (1, 2) if len(by) == 1 else (1,):
                     at = (strategy, rank_bin(rank), column)
                     hits[at] = hits.get(at, 0) + 1
-        return self.rules.credit(search.found, rewards), hits
+        return self.rules.credit(counted.found, rewards), hits
 
-    def _difference(self, search: Search, before: tuple[dict[str, int], dict[tuple[str, int, int], int]]) -> None:
-        after, hour = self._credit(search), search.ts // HOUR_MS
+    def _difference(self, hour: int, counted: Counted, before: Given) -> None:
+        after = self._credit(counted)
         for arm in after[0].keys() | before[0].keys():
             old, new = before[0].get(arm, 0), after[0].get(arm, 0)
-            if old != new and arm in search.phi:
-                self.tallies.credit(arm, search.schema, hour, search.phi[arm], old, new)
+            if old != new and arm in counted.phi:
+                self.tallies.credit(arm, counted.schema, hour, counted.phi[arm], old, new)
         for at in after[1].keys() | before[1].keys():
             strategy, bin_, column = at
             if change := after[1].get(at, 0) - before[1].get(at, 0):
-                self.tallies.draw(strategy, search.query_class, hour, bin_, column, change)
+                self.tallies.draw(strategy, counted.query_class, hour, bin_, column, change)

@@ -16,8 +16,9 @@ from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.kernel.changes import INPUTS, Changes, Input, Record, SavedEvent, SavedId
 from streams.kernel.conclude import Out, hashed_id
 from streams.kernel.erased import ErasedPeople
-from streams.kernel.join import Adder, Fact, Rules
-from streams.kernel.packing import pack, unpack
+from streams.kernel.join import Adder, Rules, person
+from streams.kernel.packing import pack
+from streams.kernel.search import Fact
 from streams.kernel.searches import Searches
 from streams.kernel.seen_ids import SeenIds
 from streams.kernel.watermark import Clock
@@ -45,11 +46,7 @@ class Kernel:
         kernel.next.update(next_)
         kernel.clock, kernel.ids = Clock(times), ids
         forget = Changes()  # all this was said before
-        adder, out = Adder(forget, rules), Out(forget, kernel.ids, partition)
-        for saved in sorted(events, key=lambda one: (one.topic != "impressions", one.time)):
-            value = unpack(saved.value) if saved.topic == "impressions" else saved.value
-            kernel._join(decode_event(value), Fact(saved.time, saved.value), adder, out)
-        kernel.searches.pass_time(kernel.clock.watermark, out)
+        kernel.searches.restore(list(events), kernel.clock.watermark, Out(forget, ids, partition))
         return kernel
 
     def apply(self, records: Sequence[Record]) -> Changes:
@@ -92,7 +89,8 @@ class Kernel:
             return out.quarantine(topic, value, time, *refusal)
         counters[topic] += 1
         kept = pack(value) if topic == "impressions" else value
-        out.changes.events.append(SavedEvent(event.search_id, topic, time, kept))
+        client = person(event, self.rules) if isinstance(event, Impression) else 0
+        out.changes.events.append(SavedEvent(event.search_id, topic, time, kept, event.ts, client))
         at_hand = record.event if isinstance(record.event, Impression) and len(self.searches.open) < AT_HAND else None
         return self._join(event, Fact(time, kept, at_hand), adder, out)
 
@@ -116,7 +114,7 @@ class Kernel:
         if self.searches.too_late(event.search_id, time, out):
             return "too_late", self.searches.late_text(event.search_id)
         search = self.searches.alive(event.search_id, time)
-        if search is not None and isinstance(event, Impression) and not search.same_decision(event):
+        if search is not None and isinstance(event, Impression) and not search.counted.same_decision(event):
             return (
                 "conflict",
                 f"page {event.page} of search {event.search_id} has another decision than its first page; repeat it unchanged",

@@ -62,10 +62,11 @@ def _waiting(kernel: Kernel) -> Iterable[list[object]]:
     """Open searches and held actions, as they would be told from each other."""
     for searches in kernel.searches.open.values():
         for search in searches:
-            done = sorted([entity, sorted(kinds)] for entity, kinds in search.done.items())
-            facts = sorted([fact.time, sha256(fact.value).hexdigest()] for fact in search.pages)
-            acted = sorted([fact.time, action.action_id] for fact, action in search.actions)
-            yield ["search", search.search_id, search.t0, search.final, sorted(search.found), done, facts, acted]
+            counted, open_ = search.counted, not search.final
+            done = sorted([entity, sorted(kinds)] for entity, kinds in counted.done.items())
+            facts = sorted([fact.time, sha256(fact.value).hexdigest()] for fact in search.pages if open_)
+            acted = sorted([fact.time, action.action_id] for fact, action in search.actions if open_)
+            yield ["search", search.search_id, search.t0, search.final, sorted(counted.found), done, facts, acted]
     for held in kernel.searches.held.values():
         for fact, action in held:
             yield ["held", action.search_id, action.action_id, fact.time, sha256(fact.value).hexdigest()]

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.errors import PartitionMismatch, StaleLog, Unavailable
+from streams.kernel import searches as searches_module
 from streams.kernel.changes import INPUTS, Changes, Outgoing
 from streams.kernel.kernel import Kernel
 from streams.kernel.share import Share, digest_state
@@ -34,9 +35,11 @@ def everything(store: PartitionStore) -> list[object]:
     return [(name, sorted(map(repr, store._rows(f'SELECT * FROM "{name}"')))) for (name,) in tables]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_restored_kernel_does_what_the_running_one_does(path, seed):
-    """After every few batches the file is closed, compacted at times, and opened; each later batch changes exactly the same."""
+@pytest.mark.parametrize(("seed", "awake"), [(0, 2_000), (1, 2_000), (2, 2_000), (0, 1), (1, 2), (2, 5)])
+def test_a_restored_kernel_does_what_the_running_one_does(path, seed, awake, monkeypatch):
+    """After every few batches the file is closed, compacted at times, and opened; each later batch changes exactly the same, whoever
+    sleeps meanwhile."""
+    monkeypatch.setattr(searches_module, "AWAKE", awake)
     every, kernel, reopened = records(seed), Kernel(0, 1, RULES), 0
     share, size = Share(), 5
     store = PartitionStore.open(path, 0, 1)
