@@ -13,6 +13,7 @@ from schemas.errors import ForageError
 LIBRARIES = ("faust", "mode", "aiokafka", "kafka", "asyncio")  # they tell of each step; what we need of it our own lines say
 QUIET = {
     "kafka.net.selector": logging.ERROR,  # it warns of tasks that take long, as they do on a busy machine
+    "mode.timers": logging.ERROR,  # so does this one
     "streams.faust_app.consumer": logging.WARNING,  # Faust tells of its steps under this name too
 }
 PARTITION = re.compile(r"\bpartition (\d+)\b")
@@ -20,9 +21,9 @@ EVERY = 60.0  # s between two lines of one kind: an outage gives some 290 KB/s p
 # What clients say of a broker that is away, that moves a leader, or that has only just started: they try again, so it is worth a line
 # when it lasts. What the broker refused (rights, names, sizes) is not among it.
 PASSING = re.compile(
-    r"KafkaConnectionError|NodeNotReady|NotCoordinator|CoordinatorNotAvailable|NotLeader|LeaderNotAvailable|KafkaTimeoutError|ECONN|"
-    r"Errno 1\d\d\b|Connect call failed|Connection lost|not ready|No node available|coordinator dead|coordinator \(node|[Hh]eartbeat|"
-    r"network data|socket disconnected|Unable to (bootstrap|update metadata)|Metadata refresh"
+    r"KafkaConnectionError|NodeNotReady|NotCoordinator|CoordinatorNotAvailable|NotLeader|LeaderNotAvailable|KafkaTimeoutError|"
+    r"RequestTimedOut|timed out|ECONN|Errno 1\d\d\b|Connect call failed|Connection lost|not ready|No node available|coordinator dead|"
+    r"coordinator \(node|[Hh]eartbeat|network data|socket disconnected|Unable to (bootstrap|update metadata)|Metadata refresh"
 )
 LASTS, OVER = 10.0, 30.0  # s: it lasts from then on; it was over when nothing of it came for so long
 APPLIED = "applied "  # one line a transaction, for those who measure; the sums of `streams/faust_app/report.py` stand for them

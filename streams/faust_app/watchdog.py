@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from traceback import format_stack
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
@@ -88,6 +89,7 @@ class Watchdog:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._thread.join(0.5)  # no longer: it may wait for a broker that is away
         faulthandler.cancel_dump_traceback_later()
 
     def saw(self, status: Status) -> Status:
@@ -168,15 +170,23 @@ class Watchdog:
         return False
 
     def _end(self, names: list[str]) -> None:
-        log.critical(
+        about = ", ".join(names), max(self._still[name].seconds for name in names), CODE
+        text = (
             "stalled: %s did not move for %.0f s although there is work and the broker answers. This process ends with code %d so that it "
-            "is started again; its state is safe. If that comes back, report the stacks of all threads, which follow",
-            ", ".join(names), max(self._still[name].seconds for name in names), CODE,
-        )  # fmt: skip
+            "is started again; its state is safe. If that comes back, report the stacks of all threads, which follow"
+        )
+        record = log.makeRecord(log.name, logging.CRITICAL, __file__, 0, text, about, None)
+        record.stack_info = _stacks()
+        log.handle(record)
         for handler in logging.getLogger().handlers:
             handler.flush()
-        faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
         os._exit(CODE)
+
+
+def _stacks() -> str:
+    names = {one.ident: one.name for one in threading.enumerate()}
+    stacks = {names.get(ident, str(ident)): format_stack(frame) for ident, frame in sys._current_frames().items()}
+    return "\n".join(f"thread {name}:\n{''.join(stack).rstrip()}" for name, stack in sorted(stacks.items()))
 
 
 def _name(place: Place) -> str:

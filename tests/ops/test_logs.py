@@ -55,6 +55,7 @@ OUTAGE = [  # logger, template, argument: what a worker's clients say ten times 
     ("kafka.net.transport", "<KafkaTCPTransport [%s]>: Error receiving network data closing socket", "none"),
     ("kafka.net.connection", "<KafkaConnection node_id=%s (disconnected)>: Connection lost: KafkaConnectionError: 111 ECONNREFUSED", 1),
     ("kafka.net.manager", "Bootstrap failed: KafkaTimeoutError: Unable to bootstrap from %s", "127.0.0.1:54057"),
+    ("kafka.net.connection", "<KafkaConnection node_id=%s (initializing)>: Request timed out after 6 ms. Closing connection.", 1),
     ("kafka.net.manager", "Bootstrap bootstrap-0 not ready; waiting %s secs", 0.1),
     ("kafka.cluster", "No node available for metadata refresh - backoff/retry%s", ""),
     ("kafka.coordinator", "Error sending FindCoordinatorRequest to node %s [KafkaConnectionError: 111 ECONNREFUSED]", 1),
