@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from disks import Disk, unmount_all
+from disks import BreakableDisk, Disk, unmount_all
 from fleet import OWNED, ROOT
 from producing import producer_on_a_full_and_damaged_disk
 from readers import Reader
@@ -169,6 +169,23 @@ def read_only(run: Run, seconds: float) -> None:
         run.must("a owns partitions again", lambda: run.fleet.owns("a"), 40.0)
 
 
+def power_cut(run: Run, seconds: float) -> None:
+    """The disk of one worker fails under it, and is there again later, without what had not been synced."""
+    run.must("every partition has a checkpoint", lambda: run.fleet.kept() == run.partitions, 30.0)
+    run.must("a applies", lambda: run.fleet.applies("a"), 30.0)
+    run.wait(seconds / 4)
+    disk = BreakableDisk(run.folder / "disk-a")
+    with ends_allowed(run):
+        disk.fail()
+        said(run, b"cannot be used now")  # of the worker that it failed under
+        said(run, b"a worker cannot write to")  # of the one that starts after it
+        run.wait(seconds / 4)
+        run.fleet.kill("a")
+        disk.repair()
+    run.fleet.start("a")
+    run.must("a owns partitions again", lambda: run.fleet.owns("a"), 40.0)
+
+
 def held_files(run: Run, seconds: float) -> None:
     """Two files are open in other processes, one by a plain DuckDB, one by our own door to it."""
     run.wait(seconds / 4)
@@ -212,6 +229,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "read-only", "one worker's disk read-only when it starts; writable again later", 30, read_only, numbers=(30,), apart=True,
         before=mounted("disk-a"), judge=unmounted,
+    ),
+    Scenario(
+        "power-cut", "one worker's disk (ext4) fails under load as in a power cut, and comes back later", 30, power_cut, numbers=(30,),
+        apart=True, before=lambda run: BreakableDisk(run.folder / "disk-a").mount(size=SIZE), judge=unmounted,
     ),
     Scenario("held-files", "two partition files open in other processes when their worker starts", 20, held_files, numbers=(31,)),
 )  # fmt: skip
