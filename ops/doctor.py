@@ -108,8 +108,8 @@ def topics(settings: Settings) -> Iterator[Finding]:
     try:
         states = describe_topics(settings.bootstrap, security=settings.security)
     except ForageError as error:
-        remedy = f"is it Kafka, are its security settings ours? Correct {NAMES['bootstrap']} or the settings beside it"
-        yield Finding("broker", "problem", str(error).partition("; ")[0], remedy)
+        text, _, remedy = str(error).partition("; ")
+        yield Finding("broker", "problem", text, remedy)
         return
     yield Finding("broker", "ok", f"{settings.bootstrap} answers")
     if not states:

@@ -12,7 +12,8 @@ from schemas.errors import ForageError, NotAllowed, NotFound, Unavailable
 from streams.diagnosis import trouble
 from streams.security import Security, guarded
 
-__all__ = ["DisposableProducer", "Security", "connect", "partitions_of", "told", "unavailable"]
+__all__ = ["RETRY", "DisposableProducer", "Security", "connect", "partitions_of", "retry_after", "told", "unavailable"]
+RETRY, REFUSED = 0.3, 5.0  # s
 
 
 def connect(client: Callable[..., Any], bootstrap: str, *, security: Security | None = None, **settings: Any) -> Any:
@@ -53,6 +54,12 @@ def unavailable(bootstrap: str, error: KafkaError, *, security: Security | None 
         )
     found = None if connected else trouble(bootstrap, security)
     return found or Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running, is the address right?")
+
+
+def retry_after(error: Exception) -> float:
+    """Seconds until it may be tried again: rarely while the broker refuses us, lest it locks the user."""
+    refused = isinstance(error, NotAllowed | AuthorizationError | SaslAuthenticationFailedError)
+    return REFUSED if refused else RETRY
 
 
 def told(error: Exception, bootstrap: str, *, security: Security | None = None) -> str:

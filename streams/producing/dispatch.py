@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.clients import Security, told
+from streams.clients import RETRY, Security, retry_after, told
 from streams.producing.delivery import SILENT_AFTER, Delivery, is_final
 from streams.producing.outgoing import Envelope
 from streams.producing.spill import Spill
@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 
 WINDOW = 500  # events under way at once
 AWAY_AFTER = 1.0  # seconds without an acknowledgement until what waits goes to disk
-RETRY_AFTER = 0.3  # seconds
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ class Dispatcher:
             log.exception("sending goes on after trouble with %s or the client", self._rejected.parent)
         with self._changed:
             self._last_error = repr(error)
-            self._changed.wait_for(lambda: self._given_up, RETRY_AFTER)
+            self._changed.wait_for(lambda: self._given_up, RETRY)
 
     def _keep_the_rest(self) -> None:
         if self._queue:
@@ -212,7 +211,7 @@ class Dispatcher:
             log.warning("the broker takes no events now, they wait on disk: %s", text)
         self._away, self._last_error = True, text
         with self._changed:
-            self._changed.wait_for(lambda: self._given_up, RETRY_AFTER)
+            self._changed.wait_for(lambda: self._given_up, retry_after(error))
         return {}
 
     def _settle(self, event: Envelope, error: Exception | None) -> None:

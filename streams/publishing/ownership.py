@@ -22,14 +22,13 @@ from schemas.errors import ForageError, NotAllowed, NotFound, Unavailable
 from schemas.snapshots import Content
 from schemas.topics import CONTROL
 from streams.access import require
-from streams.clients import Security, connect, partitions_of, told
+from streams.clients import Security, connect, partitions_of, retry_after, told
 from streams.publishing.status import PublisherStatus, Tally
 from streams.publishing.turn import Turn
 from streams.reading.follower import Incoming
 
 log = logging.getLogger(__name__)
 EVERY = 250  # ms between looks at what changed; commands wake it at once
-RETRY = 0.5  # s
 SESSION = 6_000  # ms: the smallest that a broker allows by default; a dead owner's successor waits for so long
 HUNG = 30_000  # ms without a look: a successor takes over
 _COMMANDS = TopicPartition(CONTROL.name, 0)
@@ -76,7 +75,7 @@ def run(
                 log.warning("the publisher starts its turn again: %s", text)
             said = text
             tell(None)
-            time.sleep(RETRY)
+            time.sleep(retry_after(error))
 
 
 def stored(folder: Path, content_id: str) -> Content:

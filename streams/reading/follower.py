@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.clients import Security, connect, partitions_of, told
+from streams.clients import Security, connect, partitions_of, retry_after, told
 
 log = logging.getLogger(__name__)
 
 ASK_EVERY = 1.0  # seconds between questions for the ends of the partitions: how silence of the broker is told from silence of the topic
-RETRY_AFTER = 0.3  # seconds
 _ANSWER_MS = 3_000
 
 
@@ -94,7 +93,7 @@ class Follower:
                 if not self._last_error:
                     log.warning("topic %s cannot be read now, what was read stays in use: %s", self._topic, text)
                 self._last_error = text
-                self._stop.wait(RETRY_AFTER)
+                self._stop.wait(retry_after(error))
 
     def _follow(self) -> None:
         consumer = connect(
