@@ -2,10 +2,13 @@
 
 import base64
 import re
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from heapq import nlargest
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -16,6 +19,7 @@ from schemas.outcomes import Quarantined, Reason
 from schemas.topics import QUARANTINE
 from streams.clients import Security, connect
 
+PATIENCE = 30.0  # s
 _CUT = re.compile(r"\(only the first \d+ of \d+ bytes are kept\)$")  # how the kernel ends the error of a cut message
 
 
@@ -61,24 +65,32 @@ def read_quarantine(bootstrap: str, *, since: int = 0, security: Security | None
             allow_auto_create_topics=False, fetch_max_wait_ms=100,
         )  # fmt: skip
         with closing(consumer):
-            numbers = consumer.partitions_for_topic(QUARANTINE.name)
-            if not numbers:
-                raise NotFound(f"topic {QUARANTINE.name} does not exist at {bootstrap}; make it with `forage topics create`")
-            parts = [TopicPartition(QUARANTINE.name, number) for number in sorted(numbers)]
-            ends, found = consumer.end_offsets(parts), consumer.offsets_for_times(dict.fromkeys(parts, since)) if since else {}
-            consumer.assign(parts)
-            consumer.seek_to_beginning(*parts)
-            for part in parts if since else ():
-                consumer.seek(part, found[part].offset if found.get(part) else ends[part])
             seen: set[str] = set()
-            while any(consumer.position(part) < ends[part] for part in parts):
-                for part, records in consumer.poll(timeout_ms=200).items():
-                    for one in records:
-                        if one.offset < ends[part] and (held := _held(one.value, one.timestamp)) and held.id not in seen:
-                            seen.add(held.id)
-                            yield held
+            for one in _to_its_end(consumer, bootstrap, since):
+                if (held := _held(one.value, one.timestamp)) and held.id not in seen:
+                    seen.add(held.id)
+                    yield held
     except KafkaError as error:
         raise Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running, is the address right?") from error
+
+
+def _to_its_end(consumer: Any, bootstrap: str, since: int) -> Iterator[Any]:
+    numbers = consumer.partitions_for_topic(QUARANTINE.name)
+    if not numbers:
+        raise NotFound(f"topic {QUARANTINE.name} does not exist at {bootstrap}; make it with `forage topics create`")
+    parts = [TopicPartition(QUARANTINE.name, number) for number in sorted(numbers)]
+    ends = consumer.end_offsets(parts)
+    consumer.assign(parts)
+    consumer.seek_to_beginning(*parts)
+    for part, found in (consumer.offsets_for_times(dict.fromkeys(parts, since)) if since else {}).items():
+        consumer.seek(part, found.offset if found else ends[part])
+    heard = time.monotonic()
+    while any(consumer.position(part) < ends[part] for part in parts):
+        for part, records in consumer.poll(timeout_ms=200).items():
+            yield from (one for one in records if one.offset < ends[part])
+            heard = time.monotonic()
+        if time.monotonic() - heard > PATIENCE:
+            raise Unavailable(f"broker {bootstrap} has sent nothing for {PATIENCE:.0f} s; is it still running?")
 
 
 def _held(value: bytes | None, at: int) -> Held | None:
@@ -94,14 +106,17 @@ def _held(value: bytes | None, at: int) -> Held | None:
 def summarize(messages: Iterable[Held], *, limit: int, reason: Reason | None = None) -> Summary:
     """Counts by reason, and the `limit` newest of one reason (default: of all)."""
     counts: Counter[str] = Counter()
-    newest: deque[Held] = deque()
-    for held in messages:
-        counts[held.reason] += 1
-        if limit and reason in (None, held.reason):
-            newest.append(held)
-            if len(newest) >= 2 * limit + 1_000:  # a partition comes after the other: the newest of one may be older than the next one's
-                newest = deque(sorted(newest, key=lambda one: one.at)[-limit:])
-    return Summary(counts, sorted(newest, key=lambda one: (-one.at, one.id))[:limit])
+
+    def counted() -> Iterator[Held]:
+        for held in messages:
+            counts[held.reason] += 1
+            if reason in (None, held.reason):
+                yield held
+
+    rest = counted()
+    newest = nlargest(limit, rest, key=lambda one: (one.at, one.id))
+    deque(rest, maxlen=0)  # with limit 0 nothing was read yet
+    return Summary(counts, newest)
 
 
 def find(messages: Iterable[Held], prefixes: Sequence[str]) -> list[Held]:
