@@ -67,8 +67,8 @@ class Said:
         """How many messages of `other` this has not."""
         return sum(len(other.messages[topic].keys() - self.messages[topic].keys()) for topic in MESSAGES)
 
-    def differences(self, other: "Said") -> list[str]:
-        """Where this differs from what `other` says; empty when nothing does."""
+    def differences(self, other: "Said", *, ordered: bool = True) -> list[str]:
+        """Where this differs from what `other` says; empty when nothing does. `ordered`: a final comes before what is amended to it."""
         out = []
         for topic in MESSAGES:
             mine, wanted = self.messages[topic], other.messages[topic]
@@ -76,7 +76,8 @@ class Said:
             changed = sum(mine[id_] != wanted[id_] for id_ in mine.keys() & wanted.keys())
             if lost or extra or changed:
                 out.append(f"{topic}: {lost} lost, {extra} too many, {changed} with other bytes")
-        if _ordered(self.by_key) != _ordered(other.by_key):
+        first = 1 if ordered else 0
+        if _by_key(self.by_key, first) != _by_key(other.by_key, first):
             out.append("lists of ids by key differ")
         for name, wrong, rows in (
             (MEMORY.name, _wrong(self.memory, other.memory), len(other.memory)),
@@ -87,9 +88,9 @@ class Said:
         return out
 
 
-def _ordered(by_key: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """The final first. Its amendments come from two inputs, so their order among each other says nothing."""
-    return {key: [*ids[:1], *sorted(ids[1:])] for key, ids in by_key.items()}
+def _by_key(by_key: Mapping[str, Sequence[str]], first: int) -> dict[str, list[str]]:
+    """The first ones in their order. Amendments come from two inputs, so their order among each other says nothing."""
+    return {key: [*ids[:first], *sorted(ids[first:])] for key, ids in by_key.items()}
 
 
 def _wrong(found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> int:

@@ -120,6 +120,7 @@ def tail_lost(run: Run, seconds: float) -> None:
     broker.kill(run.node)
     shutil.rmtree(run.node / "data")
     (run.folder / "broker").rename(run.node / "data")
+    run.ordered = False
     broker.start(run.node)
     refused(run, "ab", LOST)
     before = state_of(run, run.folder / "disk")
@@ -163,6 +164,7 @@ def grown(run: Run, seconds: float) -> None:
     run.must("the state is moved", lambda: _migrated(run, disk), 30.0)
     half = len(run.records) // 2
     run.records, run.partitions, run.moved = [*run.records[:half], *_placed_anew(run.records[half:])], GROWN, True
+    run.ordered = False
     for slot in "ab":
         run.fleet.start(slot)
     run.send(slice(half, None), seconds / 2)
