@@ -125,7 +125,7 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
             check(owner.next, reach[tp.partition], partition=tp.partition)
 
     async def verify_all_partitions_active(self) -> None:
-        """Nothing: our watchdog sees what is applied. Faust's look at every partition ended a worker whose position was just being reset."""
+        """Nothing: our watchdog sees what is applied. Faust's look at every partition ended workers whose position was being reset."""
 
     def _assigned(self) -> set[TP]:
         return {TP(tp.topic, tp.partition) for tp in self.assignment()}
