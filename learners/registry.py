@@ -1,7 +1,7 @@
 """Snapshots on disk: contents by their content_id, manifests by seq. Nothing is changed in place; what does not verify is never used.
 
     contents/CONTENT_ID       zlib of the canonical content
-    manifests/SEQ.json        one publication each; rollback, promotion and pin are publications too
+    manifests/SEQ.json        one publication each, and below it the sha256 of its line; rollback, promotion and pin are publications too
 
 One process writes (the publisher). Ages count between the `created` of manifests, never from a clock.
 """
@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 from learners.arrays import unpack
@@ -140,7 +141,8 @@ class Registry:
         if why := refusal(content, manifest, running=self.current):
             raise InvalidSetting(f"snapshot is not published: {why}")
         self.store(content)
-        _write(self._folder / f"{manifest.seq:012d}.json", encode(manifest))
+        line = encode(manifest)
+        _write(self._folder / f"{manifest.seq:012d}.json", line + b"\n" + _seal(line))
         self._manifests[manifest.seq], self._last = manifest, manifest.seq
         self._forget(created)
         return manifest
@@ -199,8 +201,12 @@ def since_of(content: Content) -> dict[str, int]:
 
 
 def _manifest(path: Path) -> Manifest | None:
+    line, _, seal = path.read_bytes().partition(b"\n")
+    if seal != _seal(line):
+        _log.warning("%s is passed over: its bytes are not those that were written", path)
+        return None
     try:
-        manifest = decode(Manifest, path.read_bytes())
+        manifest = decode(Manifest, line)
     except InvalidMessage as error:
         _log.warning("%s is passed over: %s", path, error)
         return None
@@ -208,6 +214,10 @@ def _manifest(path: Path) -> Manifest | None:
         _log.warning("%s is passed over: it says seq %d", path, manifest.seq)
         return None
     return manifest
+
+
+def _seal(line: bytes) -> bytes:
+    return sha256(line).hexdigest().encode()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -146,3 +146,15 @@ def test_a_full_disk_publishes_nothing_says_what_to_do_and_keeps_the_last(regist
     assert (registry.current.seq, Registry(tmp_path).load()[1]) == (1, content(1))
     assert not list(tmp_path.glob("*/*.tmp"))
     assert registry.publish(content(2), created=1).seq == 2
+
+
+def test_any_flipped_bit_of_a_manifest_is_found_and_the_one_before_stays(registry, tmp_path):
+    registry.publish(content(1), created=0)
+    registry.publish(content(2), created=1, applied={"p0": [12, 34]})
+    path = tmp_path / "manifests" / "000000000002.json"
+    good = path.read_bytes()
+    for at in range(0, len(good), 5):
+        path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])  # digits stay digits
+        assert Registry(tmp_path).current.seq == 1
+    path.write_bytes(good)
+    assert Registry(tmp_path).current.applied == {"p0": [12, 34]}
