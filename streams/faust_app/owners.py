@@ -76,10 +76,9 @@ class Owners(Mapping[int, Owner]):
     def look(self, topics: Topics) -> None:
         """See what became of the topics: where those of rows were made anew, all rows are sent again. Raises StaleLog,
         PartitionMismatch."""
-        self._topics.check(topics)
-        self._topics = topics
+        self._topics = self._topics.then(topics)
         for owner in self._owned.values():
-            if owner.store.meet_outputs(topics.outputs):
+            if owner.store.meet_outputs(self._topics.outputs):
                 log.warning("partition %d sends all its rows again: their topics were made anew", owner.partition)
                 owner.republish(_now())
 

@@ -28,17 +28,18 @@ class Topics:
         partitions = max((one.partitions for one in inputs.values()), default=0)
         return cls(partitions, {name: one.topic_id for name, one in inputs.items()}, outputs)
 
-    def check(self, now: "Topics") -> None:
-        """Whether work may go on with the topics as they are `now`; one that does not exist may come back. Raises StaleLog,
-        PartitionMismatch."""
+    def then(self, now: "Topics") -> "Topics":
+        """What is known once the topics are as they are `now`; one that does not exist may come back. Raises StaleLog and
+        PartitionMismatch when work may not go on."""
         for name in sorted(self.inputs.keys() & now.inputs.keys()):
             if self.inputs[name] != now.inputs[name]:
                 raise StaleLog(
                     f"{name} was made anew while this worker ran (id {self.inputs[name]}, now {now.inputs[name]}); stop all workers, move "
                     "their folders and the state store away, then start them: they begin with the new topics"
                 )
-        if now.inputs and now.partitions > self.partitions:
+        if now.partitions > self.partitions:
             raise PartitionMismatch(
                 f"the inputs have {now.partitions} partitions, this worker began with {self.partitions}: searches would be torn apart. "
                 f"Stop all workers and run `forage topics migrate --partitions {now.partitions}`"
             )
+        return Topics(self.partitions, {**self.inputs, **now.inputs}, {**self.outputs, **now.outputs})

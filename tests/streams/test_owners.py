@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.errors import StaleLog, Unavailable
+from schemas.errors import PartitionMismatch, StaleLog, Unavailable
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owners import Owners
 from streams.kernel.share import digest_state
 from streams.moving.reach import Reach
 from streams.moving.topics import Topics
 from streams.partition_store import PartitionStore
-from streams.state_store import StateStore
+from streams.state_store import Checkpoint, StateStore
 from tests.streams.searchbox import RULES, act, page, record
 
 IDS = {"search.impressions": "i", "search.actions": "a"}
@@ -107,6 +107,85 @@ def test_a_log_that_no_longer_reaches_is_refused_with_the_remedy(config):
     run(config, act("1"))  # the file was closed again
 
 
+def test_a_log_that_lost_its_tail_is_refused_and_a_checkpoint_that_it_still_has_is_taken(config):
+    older = run(config, page(), checkpoint=True)
+    run(config, act("1"), checkpoint=True)
+    shorter = {"impressions": Reach(0, 1), "actions": Reach(0, 0)}
+    with pytest.raises(StaleLog, match=r"search\.actions-0 ends at offset 0, this state has applied up to 1: the log lost.*Stop the"):
+        own(owners(config), 0, log=shorter)
+    (config.folder / "partition-0.duckdb").unlink()
+    (owner,) = own(owned := owners(config), 0, log=shorter)
+    assert dict(owner.next) == older[0]
+    owned.release({0})
+
+
+@pytest.mark.parametrize("again", [8, None])  # an owner that dies before its first transaction, started with or without it
+def test_an_empty_partition_begins_where_it_is_told(config, again):
+    for begin in (8, again):
+        log = dict.fromkeys(ALL, Reach(5, 99, begin))
+        (owner,) = own(owned := owners(config), 0, log=log)
+        assert dict(owner.next) == {"impressions": 8, "actions": 8}
+        owned.release({0})
+    with pytest.raises(StaleLog, match="starts at offset 9, this state needs 8"):
+        own(owners(config), 0, log=dict.fromkeys(ALL, Reach(9, 99)))
+
+
+def test_one_that_is_not_empty_goes_on_where_it_was(config):
+    state = run(config, page())
+    (owner,) = own(owned := owners(config), 0, log=dict.fromkeys(ALL, Reach(0, 99, 50)))
+    assert dict(owner.next) == state[0]
+    owned.release({0})
+
+
+def test_rows_are_sent_again_when_their_topics_were_made_anew(config):
+    (owner,) = own(owned := owners(config), 0)
+    owner.apply([record(0, page(), 0)], 0)
+    everything = {one.key for one in owner.take(10**15)}
+    owner.sent(10**15)
+    owner.mark()
+    owned.look(Topics(1, IDS, OUTPUTS))
+    assert not list(owner.take(10**15))
+    owned.look(Topics(1, IDS, {"memory.q2e": "m"}))  # one was deleted; it may come back
+    owned.look(Topics(1, IDS, OUTPUTS | {"state.shares": "anew"}))
+    assert {one.key for one in owner.take(2 * 10**15)} == everything
+    owned.release({0})
+    (owner,) = own(owned := owners(config), 0)  # while no worker ran
+    owner.mark()
+    owned.release({0})
+
+
+@pytest.mark.parametrize(
+    ("now", "error", "words"),
+    [
+        (Topics(2, IDS, OUTPUTS), PartitionMismatch, "have 2 partitions, this worker began with 1.*topics migrate --partitions 2"),
+        (
+            Topics(1, IDS | {"search.actions": "x"}, OUTPUTS),
+            StaleLog,
+            r"search\.actions was made anew while .* \(id a, now x\)",
+        ),
+    ],
+)
+def test_inputs_that_change_under_a_worker_end_it(config, now, error, words):
+    owned = owners(config)
+    owned.look(Topics(0, {}, {}))  # all gone: they may come back
+    with pytest.raises(error, match=words):
+        owned.look(now)
+
+
+def test_a_state_store_from_before_the_topics_grew_is_refused_and_one_from_after_replaces_the_local_file(config):
+    run(config, page(), checkpoint=True)
+    with pytest.raises(PartitionMismatch, match="has partition 0 of 1, the topics have 2 partitions; stop all workers and run"):
+        Owners(config, Topics(2, IDS, OUTPUTS))
+    state = StateStore.at(config.state_store)
+    with PartitionStore.open(config.folder / "moved.duckdb", 0, 2) as store:
+        store.check_topics(IDS)
+        store.checkpoint()
+        state.write(store.path, Checkpoint(0, 1, {"impressions": 1, "actions": 0}, "migrate", IDS, 2))
+    (owner,) = own(owned := Owners(config, Topics(2, IDS, OUTPUTS)), 0)
+    assert (owner.store.partitions, (config.folder / "partition-0.duckdb.replaced").exists()) == (2, True)
+    owned.release({0})
+
+
 def test_topics_that_were_made_anew_are_refused(config):
     run(config, page())
     with pytest.raises(StaleLog, match=r"search\.impressions was made anew"):
@@ -123,7 +202,6 @@ def test_a_damaged_local_file_is_set_aside_and_the_checkpoint_taken_at_once(conf
 
 
 def test_without_a_checkpoint_a_damaged_local_file_gives_way_to_the_log(config):
-    config = replace(config, state_store=None)
     state = run(config, page())
     (config.folder / "partition-0.duckdb").write_bytes(b"no database" * 2_000)
     assert run(config)[0] == {"impressions": 0, "actions": 0}
