@@ -8,9 +8,11 @@ from pathlib import Path
 from shutil import rmtree
 
 from memory_index.erasure import erase_outcomes
+from memory_index.outcome_log import OutcomeLog
 from schemas.codec import decode_event, encode
-from schemas.errors import InvalidMessage, NotFound
+from schemas.errors import InvalidMessage, InvalidSetting, NotFound
 from schemas.events import Action, Impression, Tick
+from schemas.outcomes import Outcome
 from streams.embedded.driver import EmbeddedDriver
 from streams.embedded.log import SqliteLog
 from streams.erasing.eraser import accept
@@ -26,11 +28,13 @@ Progress = Callable[[int, int], None]
 def erase_folder(folder: Path, people: Mapping[int, int], rules: Rules, *, progress: Progress = lambda done, total: None) -> int:
     """Erase people (keyed hash -> until, ms) from log, state and outcomes; returns how many events went, each now a tick at its time.
 
-    Cut off, it is to be run again: what was done is not done twice. Raises NotFound; Unavailable while a loop runs on the folder.
+    Cut off, it is to be run again: what was done is not done twice. Raises NotFound; InvalidSetting when the folder has
+    another key for people; Unavailable while a loop runs on it.
     """
     if not (folder / "log.sqlite").is_file():
         raise NotFound(f"{folder} holds no log.sqlite; give the data folder of an embedded loop, or leave --folder out for Kafka")
     known = _settle(folder, rules)
+    _check_key(folder, rules)
     everybody = {client: max(people.get(client, -1), known.get(client, -1)) for client in people.keys() | known.keys()}
     anew = folder / "erasing"
     rmtree(anew, ignore_errors=True)
@@ -57,6 +61,14 @@ def _settle(folder: Path, rules: Rules) -> dict[int, int]:
                 known[one.client] = max(one.until, known.get(one.client, -1))
     EmbeddedDriver(rules, folder=folder, partitions=partitions).close()
     return known
+
+
+def _check_key(folder: Path, rules: Rules) -> None:
+    for one in OutcomeLog(folder / "outcomes").scan(lambda *_: True):
+        if isinstance(one, Outcome):
+            if one.client != f"{person(one.pages[0], rules):016x}":
+                raise InvalidSetting(f"FORAGE_CLIENT_KEY is not the key that people in {folder} are hashed with; set it to that one")
+            return
 
 
 def _partitions(folder: Path) -> int:

@@ -126,6 +126,11 @@ def traces_of(folder):
     return found
 
 
+def rows_in_checkpoints(folder):
+    """Tables of checkpoints that are whole which hold it."""
+    return [table for path in folder.rglob("*.json") for table in _tables_with_it(path.with_suffix(".duckdb"))]
+
+
 def _tables_with_it(path):
     copy = path.with_suffix(".looked_at")
     copy.write_bytes(path.read_bytes())
@@ -167,7 +172,7 @@ def test_the_canary_is_gone_from_everywhere_when_the_report_says(bootstrap, fres
     worker = start("worker", "-c", WORKER, bootstrap, str(tmp_path / "worker"), str(tmp_path / "state"), f"canary-{time.time_ns():x}")
     start("publisher", "-m", "ops.cli", "worker", "--role", "publisher", "--folder", str(tmp_path / "publisher"))
     assert until(lambda: len(read_all("search.outcomes")) >= 60 and list(tmp_path.glob("state/*/*.json")) and rows_of_it(read_all), 120)
-    assert traces_of(tmp_path / "worker")
+    assert until(lambda: rows_in_checkpoints(tmp_path / "state"))
     reading = Reading(tuple([1.0] * 6), tuple([1.0] * 10), 30.0, 1.0, 2)
     with closing(MemorySubscriber(bootstrap, reading=reading)) as memory:
         assert memory.wait(60)
@@ -181,12 +186,12 @@ def test_the_canary_is_gone_from_everywhere_when_the_report_says(bootstrap, fres
         status = ("erase", "--status", "--client", CANARY, "--json")
         assert until(lambda: json.loads(forage(*status))["erasures"][0]["waits_for"] == [], 120), forage(*status)
         assert json.loads(forage(*status))["erasures"][0]["searches"] == 5
-        assert traces_of(tmp_path / "worker") == []
-        assert traces_of(tmp_path / "state") == []
         assert rows_of_it(read_all) == []
         assert until(lambda: "canary-entity" not in {key[2] for _, key, _ in current.shares()})
     worker.terminate()
     assert worker.wait(60) == 0
+    assert traces_of(tmp_path / "worker") == []
+    assert traces_of(tmp_path / "state") == []
 
     expected = replay(lines(canary=False), partitions=2, batch=50, interleave="even", rules=OURS)
     state = folders_digest([tmp_path / "worker"], rules=OURS)
