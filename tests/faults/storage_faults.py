@@ -98,6 +98,21 @@ def stores_full(run: Run, seconds: float) -> None:
         if (done := reader.save(snapshots / "memory", 3, snapshots / "policies")) != ["", ""]:
             run.wrong.append(f"snapshots after there was room: {done}")
         run.wrong += reader.reads_back(snapshots / "memory", 3)
+    damaged_snapshot(run, snapshots / "memory")
+
+
+def damaged_snapshot(run: Run, folder: Path) -> None:
+    """Readers that start from it say so, and read the topic whole; they use the same one when it is whole again."""
+    for path, damage in ((max(folder.glob("*.parquet")), flip), (folder / "manifest.json", flip), (folder / "manifest.json", cut)):
+        good = path.read_bytes()
+        damage(path, 0.6)
+        with Reader(run.bootstrap, run.folder / "reader-2.log", snapshot=folder) as reader:
+            what = f"{damage.__name__} {path.name}"
+            run.must(f"{what}: read whole", lambda reader=reader: reader.sees(caught_up=True), 30.0)
+            run.wrong += [] if str(folder) in reader.last["memory_error"] and reader.last["rows"] else [f"{what}: {reader.last}"]
+        path.write_bytes(good)
+    with Reader(run.bootstrap, run.folder / "reader-3.log", snapshot=folder) as reader:
+        run.must("a whole one is used", lambda: reader.sees(caught_up=True, memory_error=""), 30.0)
 
 
 def damaged_disk(run: Run, seconds: float) -> None:
@@ -124,12 +139,10 @@ def damaged_disk(run: Run, seconds: float) -> None:
 
 def damaged_checkpoints(run: Run) -> None:
     run.fleet.kill("a")
-    hurt: list[tuple[str, Callable[[Path], None]]] = [
-        (".duckdb", lambda path: flip(path, 0.7)), (".duckdb", cut), (".json", lambda path: flip(path, 0.9)), (".json", cut)
-    ]  # fmt: skip
+    hurt = [(".duckdb", flip), (".duckdb", cut), (".json", flip), (".json", cut)]
     for number, (end, damage) in zip(owned(run, "a"), hurt, strict=False):
         newest = max((run.folder / "state" / f"partition-{number}").glob("*.json"))
-        damage(newest.with_suffix(end))
+        damage(newest.with_suffix(end), 0.7)
     taken = run.fleet.logged(b"took checkpoint")
     run.fleet.start("a", disk="disk-a-new")
     said(run, b"took checkpoint", times=taken + len(owned(run, "b") and hurt))
@@ -214,7 +227,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         before=mounted("disk"), judge=unmounted,
     ),
     Scenario(
-        "stores-full", "state store, memory and policy snapshots on full disks, then room again", 24, stores_full, numbers=(27,),
+        "stores-full", "state store, memory and policy snapshots on full disks, then room again; a snapshot flipped and cut", 24,
+        stores_full, numbers=(27, 28),
         apart=True, before=mounted("state", "snapshots"), judge=unmounted,
     ),
     Scenario(
