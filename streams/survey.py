@@ -2,14 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, KafkaError, NotCoordinatorError
 
 from schemas.topics import INPUTS, POLICY, QUARANTINE
 from streams.admin import TopicState, connected
@@ -20,7 +20,7 @@ from streams.quarantine import read_quarantine, summarize
 
 DAY = 86_400_000  # ms
 MOST = 2_000  # quarantined messages that are read
-WAIT = 3.0  # s for the newest records
+WAIT = 3.0  # s for the newest records, and for who keeps the groups
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,10 @@ def survey(bootstrap: str, topics: Sequence[TopicState], *, group: str, now: int
     policies = [TopicPartition(POLICY.name, 0)] if POLICY.name in counts else []
     with connected(bootstrap, security) as admin:
         brokers = len(admin.describe_cluster()["brokers"])
-        members = {name: len(one["members"]) for name, one in admin.describe_groups([group, f"{group}.publisher"]).items()}
-        committed = {part: one.offset for part, one in admin.list_group_offsets({group: parts})[group].items() if one.offset >= 0}
+        groups = _patiently(lambda: admin.describe_groups([group, f"{group}.publisher"]))
+        members = {name: len(one["members"]) for name, one in groups.items()}
+        offsets = _patiently(lambda: admin.list_group_offsets({group: parts}))[group]
+        committed = {part: one.offset for part, one in offsets.items() if one.offset >= 0}
     try:
         consumer = connect(
             KafkaConsumer, bootstrap, security=security, enable_auto_commit=False, allow_auto_create_topics=False, fetch_max_wait_ms=100,
@@ -78,6 +80,18 @@ def survey(bootstrap: str, topics: Sequence[TopicState], *, group: str, now: int
         publishers=members.get(f"{group}.publisher", 0), newest=max((times[part] for part in parts if part in times), default=None),
         published=next((times[part] for part in policies if part in times), None), quarantined=_counts(held),
     )  # fmt: skip
+
+
+def _patiently(ask: Callable[[], Any]) -> Any:
+    """The answer about groups: a broker that has only just started chooses their coordinator when it is first asked."""
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            return ask()
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
 
 
 def _counts(held: Iterable[Any]) -> Counter[str]:
