@@ -28,11 +28,11 @@ from ops import broker
 
 SEARCHES = 12_000
 RATE = 100  # samples a second
-# Frames look like `function (file:line)`. A stack with any frame of OUTSIDE is left out; one with any frame of TIDY is that stage as a
-# whole; else the innermost frame that fits a pattern of STAGES names the stage. Encoding belongs to whoever asked for it, further out.
-OUTSIDE = re.compile(
-    r"_find_and_load|_call_with_frames_removed|(select|poll) \(\S*selectors\.py|(close|_open|own|open) \(\S*(streams|memory_index)/"
-)
+# Frames look like `function (file:line)`. A stack with any frame of OUTSIDE, or whose innermost frame WAITS, is left out; one with any
+# frame of TIDY is that stage as a whole; else the innermost frame that fits a pattern of STAGES names the stage. Encoding belongs to
+# whoever asked for it, further out.
+OUTSIDE = re.compile(r"_find_and_load|_call_with_frames_removed|(close|_open|own|open) \(\S*(streams|memory_index)/")
+WAITS = re.compile(r"(select|poll) \(\S*selectors\.py|wait \(\S*threading\.py|_worker \(\S*concurrent/futures/thread\.py")
 TIDY = re.compile(r"(compact|checkpoint|forget|fold|tidy)\w* \(\S*(streams|memory_index)/")
 ENCODE = re.compile(r"encode \(\S*schemas/codec\.py")
 STAGES = {
@@ -46,7 +46,7 @@ STAGES = {
     "tables of a batch (Arrow)": r"(memory_table|tally_table) \(|(_table|commit) \(\S*partition_store\.py",
     "transaction (DuckDB)": r"(append|_views) \(\S*memory_index/store\.py",
     "rows read back (DuckDB)": r"(memory_rows|tally_rows|query) \(|as_counts|as_rows",
-    "rows: which, encoded": r"faust_app/owner\.py",
+    "rows: which, encoded": r"faust_app/(owner|rows)\.py",
     "aiokafka": r"aiokafka/",
     "logs, reports, metrics": r"faust_app/(report|status|watchdog)\.py|logging/|ops/",
     "Faust": r"faust/|mode/|faust_app/",
@@ -61,7 +61,7 @@ def stage(stack: Sequence[str]) -> str | None:
     >>> stage(["run (asyncio/runners.py:1)", "apply (streams/kernel/kernel.py:66)", "decode_event (schemas/codec.py:9)"])
     'decode, validate'
     """
-    if any(OUTSIDE.search(frame) for frame in stack):
+    if WAITS.search(stack[-1]) or any(OUTSIDE.search(frame) for frame in stack):
         return None
     if any(TIDY.search(frame) for frame in stack):
         return "compaction, checkpoint"

@@ -61,10 +61,11 @@ class Clock:
         self.steps[name] = time.perf_counter() - began
 
 
-def made(path: Path, topics: Topics, *, rows: int, ids: int) -> None:
-    """The partition's file, compacted, as an owner left it that had sent all but the last commit more than 10 min ago."""
-    rng, now = random.Random(1), time.time_ns() // 1_000_000
-    with PartitionStore.open(path, 0, 1) as store:
+def made(path: Path, topics: Topics, *, rows: int, ids: int, now: int, partition: int = 0) -> None:
+    """A partition's file, compacted, as an owner left it that had sent all but the last commit more than 10 min ago. `now` (ms): the rows
+    are of the 30 days before, the ids of the 24 hours."""
+    rng, clock = random.Random(partition), _now()
+    with PartitionStore.open(path, partition, topics.partitions) as store:
         store.check_topics(topics.inputs)
         store.meet_outputs(topics.outputs)
         nothing = dict.fromkeys(INPUTS, 0)
@@ -76,9 +77,9 @@ def made(path: Path, topics: Topics, *, rows: int, ids: int) -> None:
                 times=nothing,
             ))  # fmt: skip
             if number == COMMITS - 2:
-                store.mark_sent(store.seq, now - 11 * 60_000)
-        store.mark_sent(store.seq, now)
-        store.compact(RULES, now)
+                store.mark_sent(store.seq, clock - 11 * 60_000)
+        store.mark_sent(store.seq, clock)
+        store.compact(RULES, clock)
 
 
 def _row(rng: random.Random, number: int, now: int) -> tuple[tuple[str, str, str, int], tuple[list[int], frozenset[int]]]:
@@ -101,7 +102,7 @@ def _id(rng: random.Random, now: int) -> SavedId:
 
 def records(count: int, *, first: int) -> list[Record]:
     """Impressions of new searches, from offset `first` on."""
-    rng, now, run = random.Random(first), time.time_ns() // 1_000_000, os.urandom(4).hex()
+    rng, now, run = random.Random(first), _now(), os.urandom(4).hex()
     templates = pages(rng)
     names = [f"{run}{number:024x}" for number in range(count)]
     return [Record("impressions", first + at, now, rng.choice(templates).at(name, now), name.encode()) for at, name in enumerate(names)]
@@ -120,7 +121,7 @@ def steps(folder: Path, state: StateStore, topics: Topics) -> dict[str, float]:
     with clock.step("restore the kernel"):
         kernel = store.kernel(RULES)
     del kernel
-    now = time.time_ns() // 1_000_000
+    now = _now()
     with clock.step("own: epoch, kernel, what is sent again"):
         owner = Owner(store, RULES, now=now)
     batch = records(100, first=owner.next["impressions"])
@@ -140,7 +141,7 @@ async def checkpointed(folder: Path, state: Path, topics: Topics) -> dict[str, f
     owners, reach = Owners(config, topics), {topic: Reach(0, 2**40) for topic in INPUTS}
     with clock.step("takeover, whole"):
         await owners.own({0}, {0: reach})
-    now = time.time_ns() // 1_000_000
+    now = _now()
     batches = records(MORE, first=owners[0].next["impressions"])
     for at in range(0, MORE, 200):
         owners[0].apply(batches[at : at + 200], now)
@@ -208,7 +209,7 @@ def run(folder: Path, *, rows: int, ids: int) -> dict[str, float]:
         path.parent.mkdir()
         clock = Clock()
         with clock.step("(made in)"):
-            made(path, topics, rows=rows, ids=ids)
+            made(path, topics, rows=rows, ids=ids, now=_now())
         figures = {"file MB": path.stat().st_size / 2**20}
         store = StateStore.at(str(state))
         with clock.step("checkpoint written"):
@@ -216,10 +217,10 @@ def run(folder: Path, *, rows: int, ids: int) -> dict[str, float]:
         figures |= clock.steps | killed(_made(folder / "killed"), bootstrap, state)  # its log has nothing that was not applied
         shutil.rmtree(state)
         with PartitionStore.open(path, 0, 1) as one:  # from here on without a log: OPEN searches wait
-            owner = Owner(one, RULES, now=time.time_ns() // 1_000_000)
+            owner = Owner(one, RULES, now=_now())
             for number in range(0, OPEN, 500):
-                owner.apply(records(500, first=number), time.time_ns() // 1_000_000)
-            owner.compact(time.time_ns() // 1_000_000)
+                owner.apply(records(500, first=number), _now())
+            owner.compact(_now())
         _write(store := StateStore.at(str(state)), path)
         figures["file MB with open searches"] = path.stat().st_size / 2**20
         figures |= steps(folder / "steps", store, topics)
@@ -230,6 +231,10 @@ def _write(state: StateStore, path: Path) -> None:
     with PartitionStore.open(path, 0, 1) as store:
         about = Checkpoint(0, store.epoch, store.next_offsets(), "bench", store.topic_ids(), 1)
     state.write(path, about)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _made(folder: Path) -> Path:

@@ -98,8 +98,9 @@ async def decode_only(bootstrap: str, count: int) -> float:
 
 
 def workers(bootstrap: str, folder: Path, count: int, *, number: int = 1, partitions: int = PARTITIONS, broker: int | None) -> Measured:
-    """`number` worker processes in a group of their own apply and publish `count` records. `broker` is its process id, if it is known."""
-    folder.mkdir(parents=True)
+    """`number` worker processes in a group of their own apply and publish `count` records, from the files in `folder`/data if there are
+    any. `broker` is its process id, if it is known."""
+    folder.mkdir(parents=True, exist_ok=True)
     logs = [folder / f"worker-{slot}.log" for slot in range(number)]
     with ExitStack() as stack:
         processes = [
