@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from schemas.base import VERSION
 from schemas.entities import Entity
+from schemas.erasures import Erased, Erasure
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression, Tick
 from schemas.outcomes import Amendment, Outcome, Quarantined
 from schemas.rows import MemoryRow, TallyRow
@@ -28,6 +29,8 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "part": Part,
     "manifest": Manifest,
     "command": Command,
+    "erasure": Erasure,
+    "erased": Erased,
 }
 
 
