@@ -1,7 +1,6 @@
 """Checkpoints of partitions under a URL (a folder, or S3 through pyarrow.fs), so that a worker with an empty disk can take one over.
 
-A checkpoint is a copy of the partition's file; its manifest is written after it, once, and names its size and sha256. Beside them lie the
-epochs in which the partition was owned: empty files, written before anything is sent.
+A checkpoint is a copy of the partition's file; its manifest is written after it, once, and names its size and sha256.
 """
 
 import json
@@ -28,7 +27,6 @@ NEVER = Event()
 CONNECT, ANSWER = 3.0, 5.0  # s; asked three times, a store that is gone holds one round up for half a minute
 HEADERS = 3 * 4096  # bytes of a DuckDB file that every checkpoint changes; until the next one it writes only to blocks that are free
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)-(.+)\.json")
-_EPOCH = re.compile(r"(\d+)-.+\.(json|epoch)")
 _FOLDER = re.compile(r"partition-(\d+)")
 
 
@@ -107,18 +105,6 @@ class StateStore:
         self._tidy(about, keep=1 if alone else KEEP)
         return about.name
 
-    def begin_epoch(self, partition: int, *, owner: str, at_least: int) -> int:
-        """Claim an epoch above all that the partition was ever owned in; returns it."""
-        epoch, folder = max(at_least, 1 + self.highest_epoch(partition)), self._folder(partition)
-        self._files.create_dir(folder, recursive=True)
-        claim = f"{epoch:015d}-{_plain(owner)}.epoch"
-        with self._files.open_output_stream(f"{folder}/{claim}"):
-            pass
-        for info in self._listed(folder):
-            if info.base_name.endswith(".epoch") and info.base_name < claim:
-                self._files.delete_file(info.path)
-        return epoch
-
     def best(self, partition: int, topic_ids: Mapping[str, str]) -> list[Checkpoint]:
         """Checkpoints of these topics, of any partition count, that with the highest offsets first; damaged and foreign manifests are
         passed over."""
@@ -127,9 +113,8 @@ class StateStore:
         return sorted(fit, key=lambda one: (sum(one.next.values()), one.epoch), reverse=True)
 
     def highest_epoch(self, partition: int) -> int:
-        """The highest epoch in which the partition was ever owned, 0 for none."""
-        names = (info.base_name for info in self._listed(self._folder(partition)))
-        return max((int(name.partition("-")[0]) for name in names if _EPOCH.fullmatch(name)), default=0)
+        """The highest epoch that a checkpoint of the partition names, 0 for none."""
+        return max((int(name.partition("-")[0]) for name in self._names(partition)), default=0)
 
     def partitions(self) -> list[int]:
         """Numbers of the partitions that have a folder here."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -18,7 +18,6 @@ from streams.erasing.erasing import Erasing
 from streams.faust_app.config import WorkerConfig
 from streams.faust_app.owner import Owner
 from streams.faust_app.status import Meter
-from streams.moving import heard
 from streams.moving.reach import Log, check, reaches
 from streams.moving.topics import Topics
 from streams.partition_store import PartitionStore
@@ -28,13 +27,18 @@ log = logging.getLogger(__name__)
 # s: a zombie holds its files until it wakes and sees that it was put out of the group.
 PATIENCE, SILENCE, RETRY = 60.0, 3.0, 0.2
 T = TypeVar("T")
+Heard = Callable[[Collection[int], Event], Mapping[int, int]]
 
 
 class Owners(Mapping[int, Owner]):
     """Owners by partition number."""
 
-    def __init__(self, config: WorkerConfig, topics: Topics, *, erasures: Mapping[int, int] | None = None) -> None:
-        """`erasures`: who is to be erased (keyed hash -> until), as they become known."""
+    def __init__(
+        self, config: WorkerConfig, topics: Topics, *, erasures: Mapping[int, int] | None = None, heard: Heard = lambda _, __: {}
+    ) -> None:
+        """`erasures`: who is to be erased (keyed hash -> until), as they become known. `heard`: by partition, the epochs that the topics of
+        rows have heard of; raises KafkaError."""
+        self._listens = heard
         self.config, self._topics, self._erasures = config, topics, erasures if erasures is not None else {}
         self.meter = Meter(config.instance or "")
         self._state = StateStore.at(config.state_store) if config.state_store else None
@@ -58,8 +62,7 @@ class Owners(Mapping[int, Owner]):
     async def own(self, partitions: set[int], logs: Mapping[int, Log]) -> None:
         """Own exactly these, of which the log has `logs`. When this fails or is cancelled, some of them may be owned."""
         self.release(set(self._owned) - partitions)
-        if self._state is None:
-            await self._listen(partitions - set(self._owned))
+        await self._listen(partitions - set(self._owned))
         for partition in sorted(partitions - set(self._owned)):
             self._owned[partition] = await self._open(partition, logs[partition])
             self._fresh[partition] = time.monotonic()
@@ -112,14 +115,10 @@ class Owners(Mapping[int, Owner]):
 
     async def _listen(self, partitions: set[int]) -> None:
         """Hear the epochs of former owners on other disks: their clocks may have been ahead. Waits for the broker."""
-
-        def read(stop: Event) -> dict[int, int]:
-            return heard.epochs(self.config.bootstrap, partitions, security=self.config.security, stop=stop)
-
         while partitions:
             try:
                 with self.meter.long("reading the last rows that were sent"):
-                    self._heard |= await _in_thread(read)
+                    self._heard |= await _in_thread(partial(self._listens, partitions))
                 return
             except KafkaError:
                 await asyncio.sleep(RETRY)
@@ -162,29 +161,20 @@ class Owners(Mapping[int, Owner]):
                 store.begin_at({topic: one.begin or 0 for topic, one in reach.items()})
             check(store.next_offsets(), reach, partition=partition)
             now = _now()
-            owner = Owner(store, self.config.rules, now=now, above=self._epoch(store, now) - 1)
+            owner = Owner(store, self.config.rules, now=now, above=self._heard.get(partition, 0))
             owner.change(partial(accept, requests=dict(self._erasures), now=now))
             return owner
         except BaseException:
             store.close()
             raise
 
-    def _epoch(self, store: PartitionStore, now: int) -> int:
-        """Above every epoch in which the partition was owned, here or on another disk."""
-        at_least = max(store.epoch + 1, self._heard.get(store.partition, 0) + 1, now)
-        if self._state is None:
-            return at_least
-        try:
-            return self._state.begin_epoch(store.partition, owner=self._name, at_least=at_least)
-        except OSError as error:
-            raise Unavailable(f"the state store takes no epoch of partition {store.partition} ({error}); can it be written?") from error
-
     def _fetch(self, path: Path, partition: int, passed: set[str], reach: Log, stop: Event) -> str | None:
         """Take the newest sound checkpoint that is ahead of the local file, not among `passed`, and reached by the log; its name. Any
-        valid one is right for its offsets."""
+        valid one is right for its offsets: so the local file will do while the state store is away."""
         if self._state is None:
             return None
         try:
+            self._heard[partition] = max(self._heard.get(partition, 0), self._state.highest_epoch(partition))
             found = self._state.best(partition, self._topics.inputs)
             checkpoints = [one for one in found if one.partitions == self._topics.partitions]
             local = self._local(path, partition) if checkpoints and path.exists() else -1
@@ -194,9 +184,10 @@ class Owners(Mapping[int, Owner]):
                 if one.name not in passed and reaches(one.next, reach) and self._copied(self._state, one, path, stop):
                     return one.name
         except OSError as error:
-            raise Unavailable(
-                f"no checkpoint can be copied to {path} ({error}); make room on that disk, or see that the state store can be read"
-            ) from error
+            text = f"no checkpoint can be copied to {path} ({error}); make room on that disk, or see that the state store can be read"
+            if not path.exists():
+                raise Unavailable(text) from error
+            log.warning("partition %d goes on with what is on this disk: %s", partition, text)
         return None
 
     def _local(self, path: Path, partition: int) -> int:

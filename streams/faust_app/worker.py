@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from streams.faust_app.sender import Sender
 from streams.faust_app.status import REFRESH, UNSENT, Meter, Status
 from streams.faust_app.watchdog import STALLED, Watchdog
 from streams.kernel.changes import INPUT_OF, Record
+from streams.moving import heard
 from streams.moving.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -186,7 +188,9 @@ def run(
     topics = Topics.of(config.bootstrap, security=config.security)
     slot = hold_slot(config.folder, config.instance)
     erasures = RequestsFollower(config.bootstrap, security=config.security)
-    owners = Owners(config, topics, erasures=erasures.requests.until)
+    owners = Owners(
+        config, topics, erasures=erasures.requests.until, heard=partial(heard.epochs, config.bootstrap, security=config.security)
+    )
     try:
         app = create_app(config, owners, ticks=clock == "LogAppendTime", requests=erasures.requests)
         worker = app.Worker(redirect_stdouts=False, quiet=True, override_logging=False)  # whoever started this process says how it logs

@@ -17,7 +17,7 @@ LAST = 100  # records that are looked at: a former owner's late ones may be the 
 PATIENCE = 10.0  # s
 
 
-def epochs(bootstrap: str, partitions: Collection[int], *, security: Security | None = None, stop: Event | None = None) -> dict[int, int]:
+def epochs(bootstrap: str, partitions: Collection[int], stop: Event | None = None, *, security: Security | None = None) -> dict[int, int]:
     """By partition, the highest epoch among the last rows that were sent of it; none where nothing was. Raises KafkaError, also when
     `stop` is set meanwhile."""
     with closing(connect(KafkaConsumer, bootstrap, security=security, enable_auto_commit=False, fetch_max_wait_ms=50)) as consumer:

@@ -98,6 +98,31 @@ def test_epochs_rise_over_those_of_checkpoints(config, tmp_path):
     owned.release({0})
 
 
+def test_epochs_rise_over_those_that_the_topics_of_rows_have_heard_of(config):
+    """The other worker's clock was ahead, and it made no checkpoint."""
+    asked = []
+    owned = Owners(config, Topics(2, IDS, OUTPUTS), heard=lambda partitions, stop: asked.append(set(partitions)) or {1: 3 * 10**12})
+    assert own(owned, 0)[0].store.epoch < 3 * 10**12 < own(owned, 0, 1)[1].store.epoch == 3 * 10**12 + 1
+    assert asked == [{0}, {1}]
+    owned.release({0, 1})
+
+
+def test_while_the_state_store_is_away_the_local_file_will_do_and_an_empty_disk_waits(config, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("streams.faust_app.owners.PATIENCE", 0.3)
+    state = run(config, page(), checkpoint=True)
+    first, second = owners(config), owners(replace(config, folder=tmp_path / "other"))
+    (tmp_path / "state" / "partition-0").rename(tmp_path / "away")
+    (tmp_path / "state" / "partition-0").write_text("no folder")
+    (owner,) = own(first, 0)
+    assert dict(owner.next) == state[0]
+    asyncio.run(first.checkpoint())
+    assert "goes on with what is on this disk" in caplog.text
+    assert "has no new checkpoint" in caplog.text
+    first.release({0})
+    with pytest.raises(Unavailable, match="no checkpoint can be copied"):
+        own(second, 0)
+
+
 def test_a_log_that_no_longer_reaches_is_refused_with_the_remedy(config):
     run(config, page())
     owned = owners(config)

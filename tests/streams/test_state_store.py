@@ -257,17 +257,6 @@ def test_a_copy_that_is_stopped_leaves_nothing(root, file, tmp_path):
     assert not local.exists()
 
 
-def test_an_epoch_is_claimed_above_every_one_that_was(root, file):
-    """Two owners whose clocks are apart, with no checkpoint between them."""
-    store = StateStore.at(root.url)
-    assert [store.begin_epoch(0, owner=name, at_least=least) for name, least in (("a b", 90), ("c", 50), ("a b", 91))] == [90, 91, 92]
-    assert root.names() == ["000000000000092-a_b.epoch"]
-    assert store.best(0, IDS) == []
-    store.write(file, at(1, 1, epoch=120))
-    assert store.begin_epoch(0, owner="c", at_least=1) == 121
-    assert (store.partitions(), store.begin_epoch(3, owner="c", at_least=7), store.partitions()) == ([0], 7, [0, 3])
-
-
 needs_s3 = pytest.mark.skipif(not HAVE_S3, reason=WHY_NOT)
 
 
