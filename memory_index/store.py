@@ -124,9 +124,11 @@ class Store:
     def _refusal(self, error: duckdb.Error) -> ForageError | None:
         text = str(error).splitlines()[0][:300]
         if any(sign in text for sign in _DAMAGE) or isinstance(error, duckdb.SerializationException):
-            return CorruptFile(
-                f"{self.path} does not read ({text}); it was set aside as {self._set_aside()}: open again and replay the log"
-            )
+            try:
+                aside = self._set_aside()
+            except OSError as failed:  # left where it is, it would be opened again and again
+                return Unavailable(f"{self.path} does not read ({text}) and is not set aside ({failed}); make its folder writable")
+            return CorruptFile(f"{self.path} does not read ({text}); it was set aside as {aside}: open again and replay the log")
         # Fatal says that this connection is over: after a checkpoint into a full disk, with a file that is whole.
         if isinstance(error, duckdb.FatalException | duckdb.IOException | duckdb.OutOfMemoryException) or "Could not write file" in text:
             return Unavailable(f"{self.path} cannot be used now ({text}); free the disk, memory or file, then open it again")
