@@ -1,8 +1,8 @@
 """The erasures of one partition, and how far each is done: rows of the table `erased`. All times are record times in ms.
 
-An erasure is accepted at a moment of the partition's log. Searches of the person that began until then were counted, and are taken away
-when their window has passed; those that begin later, and not after `until`, are never counted. So each is dealt with once, whatever the
-owners did before.
+An erasure is accepted at a moment of the partition's log. Searches of the person that began until then were counted; those that are from
+before `until` are taken away when their window has passed. Those that begin later, and are from before `until` (streams.kernel.erased), are
+never counted. So each is dealt with once, whatever the owners did before.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +17,8 @@ Statement = tuple[str, Sequence[object]]
 
 
 class Erasing(NamedTuple):
-    """One erasure of one person. Searches with since < t0 <= limit were counted here: of these, those whose window ended before
-    `through` are taken away. `since`: until when an earlier erasure of the same person cares for what they did.
+    """One erasure of one person: of searches from since < min(t0, ts) <= until, those with t0 <= after were counted here, and of these
+    those whose window ended before `through` are taken away. `since`: until when an earlier erasure of the same person cares.
 
     `seq` is the last transaction that took something away; `searches` how many it were in all; `before` the begin of the outcomes that were
     looked at, 0 when all there ever were; `done`: nothing of it is left, in the file and in the state store.
@@ -34,9 +34,9 @@ class Erasing(NamedTuple):
     before: int
     done: bool
 
-    @property
-    def limit(self) -> int:
-        return min(self.until, self.after)
+    def means(self, t0: int, ts: int) -> bool:
+        """Is it for this erasure to deal with a search of that begin?"""
+        return self.since < min(t0, ts) <= self.until
 
 
 def accepted(requests: Mapping[int, int], *, known: Iterable[Erasing], kernel: Kernel) -> list[Erasing]:
@@ -51,7 +51,7 @@ def accepted(requests: Mapping[int, int], *, known: Iterable[Erasing], kernel: K
     out = []
     for client, until in sorted(new.items()):
         one = Erasing(client, covered.get(client, -1), until, now if client in busy else now - 1, NEVER, 0, 0, 0, False)
-        nothing = one.limit <= one.since or not now  # an empty state: what comes is not counted
+        nothing = one.after <= one.since or not now  # an empty state: what comes is not counted
         out.append(one._replace(through=ALL, done=True) if nothing else one)
     return out
 
@@ -59,14 +59,15 @@ def accepted(requests: Mapping[int, int], *, known: Iterable[Erasing], kernel: K
 def due(erasings: Iterable[Erasing], kernel: Kernel) -> list[Erasing]:
     """Those for which the outcomes have to be looked through now: once at once, and once more when the last window has passed."""
     passed = kernel.clock.watermark - kernel.rules.window
-    return [one for one in erasings if not one.done and (one.through == NEVER or (one.through != ALL and passed > one.limit))]
+    return [one for one in erasings if not one.done and (one.through == NEVER or (one.through != ALL and passed > one.after))]
 
 
 def settled(one: Erasing, kernel: Kernel, watermark: int) -> bool:
     """Were all searches of the person taken away that had passed their window at `watermark`, and are no others open?"""
-    if watermark - kernel.rules.window > one.limit:
+    if watermark - kernel.rules.window > one.after:
         return True
-    return kernel.clock.watermark > one.limit and not any(one.since < search.t0 <= one.limit for search in open_of(one.client, kernel))
+    theirs = (search for search in open_of(one.client, kernel) if search.t0 <= one.after and one.means(search.t0, search.ts))
+    return kernel.clock.watermark > one.after and next(theirs, None) is None
 
 
 def open_of(client: int, kernel: Kernel) -> Iterable[Search]:
@@ -78,7 +79,7 @@ def spans(erasings: Iterable[Erasing]) -> dict[int, list[Span]]:
     """What the kernel has to know."""
     out: dict[int, list[Span]] = {}
     for one in erasings:
-        out.setdefault(one.client, []).append(Span(max(one.after, one.since), one.until))
+        out.setdefault(one.client, []).append(Span(one.after, one.until))
     return out
 
 

@@ -88,9 +88,9 @@ class Finder:
         self._seen.add(final.final_id)
         search = open_search(final.pages[0], final.time, self._rules)
         search.client = int(final.client, 16)  # under the key of that time
-        if final.time < self._began or any(not self._counted(final.time, one) for one in ours):
+        if final.time < self._began or any(not self._counted(search, one) for one in ours):
             return
-        if not any(self._to_take(final.time, one) for one in ours):
+        if not any(self._to_take(search, one) for one in ours):
             self._others[final.final_id] = search
             _follow(search, final.actions)
             return
@@ -122,14 +122,12 @@ class Finder:
     def _take_away(self, kind: str, value: bytes) -> None:
         self._found.changes.sets.setdefault(kind, SetHash()).take_away(digest(value))
 
-    def _counted(self, t0: int, one: Erasing) -> bool:
+    def _counted(self, search: Search, one: Erasing) -> bool:
         """False for what another owner concluded, and this state left out or took away before."""
-        if one.since < t0 <= one.limit:
-            return t0 + self._rules.window >= one.through
-        return not one.since < t0 <= one.until
+        return not one.means(search.t0, search.ts) or (one.through <= search.t0 + self._rules.window and search.t0 <= one.after)
 
-    def _to_take(self, t0: int, one: Erasing) -> bool:
-        return (one.client, one.until) in self._due and one.since < t0 <= one.limit and t0 < self._passed
+    def _to_take(self, search: Search, one: Erasing) -> bool:
+        return (one.client, one.until) in self._due and one.means(search.t0, search.ts) and search.t0 < self._passed
 
 
 def _follow(search: Search, actions: Iterable[Action]) -> None:

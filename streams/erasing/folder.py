@@ -124,4 +124,4 @@ def _theirs(value: bytes | None, time: int, people: Mapping[int, int], forgotten
         return False
     if time >= forgotten.get(event.search_id, time + 1):
         return True
-    return isinstance(event, Impression) and time <= people.get(person(event, rules), -1)
+    return isinstance(event, Impression) and min(time, event.ts) <= people.get(person(event, rules), -1)

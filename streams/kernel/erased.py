@@ -15,7 +15,8 @@ KNOWN = 2 * DAY_MS  # ms after the last erasure in which an event of a search th
 
 
 class Span(NamedTuple):
-    """Record times: searches that began after `after`, and at `until` or before, are not counted."""
+    """Searches that began after record time `after` are not counted if that, or the `ts` of their first page, was at `until` or before:
+    what was done before an erasure may come after it, from a producer that kept it for a while."""
 
     after: int
     until: int
@@ -37,7 +38,7 @@ class ErasedPeople:
             return True
         if not isinstance(event, Impression):
             return False
-        if not any(span.after < time <= span.until for span in self._spans.get(person(event, self._rules), ())):
+        if not any(time > span.after and min(time, event.ts) <= span.until for span in self._spans.get(person(event, self._rules), ())):
             return False
         out.remember(SavedId(time // HOUR_MS, known, time))
         searches.forget(event.search_id, time, out)
