@@ -17,7 +17,7 @@ from schemas.codec import decode
 from schemas.errors import InvalidMessage, InvalidSetting, NotFound, Unavailable
 from schemas.outcomes import Quarantined, Reason
 from schemas.topics import QUARANTINE
-from streams.clients import Security, connect
+from streams.clients import Security, connect, partitions_of, unavailable
 
 PATIENCE = 30.0  # s
 _CUT = re.compile(r"\(only the first \d+ of \d+ bytes are kept\)$")  # how the kernel ends the error of a cut message
@@ -71,14 +71,11 @@ def read_quarantine(bootstrap: str, *, since: int = 0, security: Security | None
                     seen.add(held.id)
                     yield held
     except KafkaError as error:
-        raise Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running, is the address right?") from error
+        raise unavailable(bootstrap, error, security=security) from None
 
 
 def _to_its_end(consumer: Any, bootstrap: str, since: int) -> Iterator[Any]:
-    numbers = consumer.partitions_for_topic(QUARANTINE.name)
-    if not numbers:
-        raise NotFound(f"topic {QUARANTINE.name} does not exist at {bootstrap}; make it with `forage topics create`")
-    parts = [TopicPartition(QUARANTINE.name, number) for number in sorted(numbers)]
+    parts = [TopicPartition(QUARANTINE.name, number) for number in partitions_of(consumer, QUARANTINE.name, bootstrap=bootstrap)]
     ends = consumer.end_offsets(parts)
     consumer.assign(parts)
     consumer.seek_to_beginning(*parts)

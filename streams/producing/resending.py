@@ -15,7 +15,7 @@ from schemas.errors import InvalidMessage, InvalidSetting, Unavailable
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression, Tick
 from schemas.ids import digest
 from streams.admin import inputs_of
-from streams.clients import Security
+from streams.clients import Security, told
 from streams.producing.delivery import SILENT_AFTER, Delivery
 from streams.producing.outgoing import Envelope, outgoing
 from streams.quarantine import Held
@@ -108,12 +108,12 @@ def send_again(bootstrap: str, records: Sequence[Envelope], *, security: Securit
             if taken < at + len(some):
                 raise Unavailable(_short_of(bootstrap, taken, len(records), next((e for e in fates.values() if e), None)))
     except KafkaError as error:
-        raise Unavailable(_short_of(bootstrap, taken, len(records), error)) from error
+        raise Unavailable(_short_of(bootstrap, taken, len(records), error)) from None
     finally:
         delivery.discard()
     return taken
 
 
 def _short_of(bootstrap: str, taken: int, wanted: int, error: Exception | None) -> str:
-    why = repr(error)[:300] if error else "no answer"
+    why = told(error, bootstrap) if error else "no answer"
     return f"broker {bootstrap} took {taken} of {wanted} messages ({why}); send them again: what it has will not count twice"
