@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.commands.options import AsJson, Bootstrap, here, progress, rules_of, show
+from ops.commands.options import AsJson, Bootstrap, here, progress, rules_of, show, time_of
 from ops.progress import Progress
 from ops.settings import Settings
 from schemas.base import DAY_MS
@@ -139,6 +139,32 @@ def _accept(producer: "EventProducer", line: "Line") -> None:
         if taken:
             return
         producer.flush(1.0)  # memory and disk are full: wait for room
+
+
+@app.command()
+def record(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="File to write; with .gz at the end it is packed.")],
+    from_time: Annotated[str, typer.Option(help="Only events of this time or later: 2026-11-20T00:00:00Z.")] = "",
+    bootstrap: Bootstrap = "",
+    json: AsJson = False,
+) -> None:
+    """Write the impressions and actions on Kafka to a log.
+
+    `forage events send` brings it to another cluster, or to topics that were made anew with other partitions; `forage data digest --log`
+    says what it amounts to. Each event has the time that the broker gave it. What is no event is left out.
+    """
+    from streams.replaying.reading import recorded
+    from streams.replaying.recording import Recorder
+
+    config, count = here(bootstrap), 0
+    since = time_of(from_time) if from_time else None
+    with progress() as shown, Recorder(log) as out:
+        for count, line in enumerate(recorded(config.bootstrap, from_time=since, security=config.security), start=1):
+            out.write(line.topic, line.time, line.value)
+            shown("events recorded", count, 0)
+    if json:
+        return show({"log": str(log), "events": count})
+    typer.echo(f"{log}: {count:,} events")
 
 
 @app.command()

@@ -1,19 +1,27 @@
-"""The input topics as the broker has them now, replayed through kernels in memory: what stopped workers must have come to."""
+"""The input topics as the broker has them now: replayed through kernels in memory, which is what stopped workers must have come to, or
+as the lines of a LOG, from which another cluster, or one with other partitions, can be filled."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
+from heapq import merge
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from schemas.codec import decode_event, encode
+from schemas.errors import InvalidMessage
+from schemas.events import Action, Impression
 from streams.admin import inputs_of
 from streams.clients import Security, connect, unavailable
 from streams.kernel.changes import INPUT_OF, Record
 from streams.kernel.join import RULES, Rules
 from streams.kernel.kernel import Kernel
 from streams.kernel.share import Share, digest_state
+from streams.replaying.recording import Line
 from streams.replaying.replay import Progress
+
+_READING = {"enable_auto_commit": False, "bootstrap_timeout_ms": 5_000, "max_poll_records": 2_000}
 
 
 def replay_topics(
@@ -42,6 +50,37 @@ def replay_topics(
     except KafkaError as error:
         raise unavailable(bootstrap, error, security=security) from error
     return digest_state(shares, kernels)
+
+
+def recorded(bootstrap: str, *, from_time: int | None = None, security: Security | None = None) -> Iterator[Line]:
+    """All impressions and actions there are now, of all partitions, in order of record time. Ticks are left out, a replay makes its own; so
+    is what is no event. Raises Unavailable, NotFound."""
+    partitions, _ = inputs_of(bootstrap, security=security)
+    parts = [TopicPartition(topic, number) for topic in INPUT_OF for number in range(partitions)]
+    try:
+        with ExitStack() as opened:
+            consumers = [
+                opened.enter_context(closing(connect(KafkaConsumer, bootstrap, security=security, **_READING, fetch_max_bytes=2**21)))
+                for _ in parts
+            ]
+            starts, ends = _starts(consumers[0], parts, from_time), consumers[0].end_offsets(parts)
+            logs = [_lines(consumer, part, starts, ends) for consumer, part in zip(consumers, parts, strict=True)]
+            yield from merge(*logs, key=lambda line: line.time)
+    except KafkaError as error:
+        raise unavailable(bootstrap, error, security=security) from error
+
+
+def _lines(consumer: Any, part: Any, starts: dict[Any, int], ends: dict[Any, int]) -> Iterator[Line]:
+    time = 0
+    for records in _records(consumer, [part], starts, ends):
+        for record in records:
+            time = max(time, record.time)
+            try:
+                event = decode_event(record.value)
+            except InvalidMessage:
+                continue
+            if isinstance(event, Impression | Action):
+                yield Line(record.topic, time, event.search_id, encode(event))
 
 
 def _starts(consumer: Any, parts: list[Any], from_time: int | None) -> dict[Any, int]:

@@ -16,6 +16,7 @@ from streams.faust_app.owner import Owner
 from streams.kernel.join import RULES
 from streams.partition_store import PartitionStore
 from streams.replaying.reading import replay_topics
+from streams.replaying.recording import read_log
 from streams.replaying.replay import placed, records_of, replay
 from streams.replaying.stored_replay import folders_digest
 
@@ -77,9 +78,8 @@ def test_takeover_and_replays_come_to_the_same_bytes(bootstrap, fresh_topics, pu
             assert [one.stop() for one in (first, earliest, from_time, second)] == [0] * 4
     assert state_of(tmp_path / "first") == state_of(tmp_path / "second") == state_of(tmp_path / "earliest") == whole
     assert state_of(tmp_path / "time") == later != whole
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(since / 1000)) + f".{since % 1000:03d}+00:00"
     assert json.loads(forage("data", "digest", "--topics", "--json").stdout) == whole
-    assert json.loads(forage("data", "digest", "--topics", "--from-time", stamp, "--json").stdout) == later
+    assert json.loads(forage("data", "digest", "--topics", "--from-time", stamp(since), "--json").stdout) == later
 
 
 @pytest.mark.timeout(180)
@@ -110,6 +110,33 @@ def test_a_run_with_more_partitions_is_that_of_the_whole_log(bootstrap, fresh_to
         assert worker.caught_up()
         worker.stop()
     assert state_of(folder) == embedded(LINES, 3)
+
+
+@pytest.mark.timeout(180)
+def test_a_log_that_was_recorded_from_kafka_fills_topics_with_fewer_partitions(bootstrap, fresh_topics, put, forage, tmp_path):
+    fresh_topics(2, time="CreateTime")
+    put(LINES, 2)
+    log = tmp_path / "log.jsonl.gz"
+    recorded = json.loads(forage("events", "record", log, "--json").stdout)["events"]
+    whole = json.loads(forage("data", "digest", "--log", log, "--json").stdout)
+    assert (whole["memory"], whole["tallies"]) == (embedded(LINES)["memory"], embedded(LINES)["tallies"])
+    assert LINES[0].time < LINES[HALF].time <= min(line.time for line in recorded_from(forage, tmp_path, LINES[HALF].time))
+    fresh_topics(1, time="CreateTime")
+    assert forage("events", "send", log).exit_code == 0
+    with Worker(bootstrap, tmp_path / "worker", partitions=1) as worker:
+        assert worker.caught_up()
+        worker.stop()
+    assert state_of(tmp_path / "worker") == whole
+    assert recorded > len(LINES) * 0.9
+
+
+def recorded_from(forage, folder, since):
+    assert forage("events", "record", folder / "later.jsonl", "--from-time", stamp(since)).exit_code == 0
+    return list(read_log(folder / "later.jsonl"))
+
+
+def stamp(ms):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms / 1000)) + f".{ms % 1000:03d}+00:00"
 
 
 @pytest.mark.timeout(180)
