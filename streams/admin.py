@@ -136,7 +136,8 @@ def problems(states: Sequence[TopicState]) -> list[str]:
     counts = {topic.name: found[topic.name].partitions for topic in TOPICS if topic.co_partitioned and topic.name in found}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-        lines.append(f"partition counts differ ({listed}): they must be equal; stop the workers, delete the odd ones and create them again")
+        remedy = f"stop the workers and run `forage topics migrate --partitions {max(counts.values())}`"
+        lines.append(f"partition counts differ ({listed}): they must be equal; {remedy}, or, with no events yet, delete and create them")
     times = {name: found[name].config.get("message.timestamp.type") for name in (topic.name for topic in INPUTS) if name in found}
     if len(set(times.values())) > 1:
         listed = ", ".join(f"{name} {kind}" for name, kind in times.items())
