@@ -104,7 +104,7 @@ class Watchdog:
         return replace(self._status, ends=self._ends, silent=time.monotonic() - self._heard, stalled=worst)
 
     def _run(self) -> None:
-        looked = time.monotonic()
+        looked, suspects = time.monotonic(), set[str]()
         while not self._stop.wait(self._every):
             # Should even this thread not run any more, as when something keeps Python's lock for ever, C code ends the process.
             faulthandler.dump_traceback_later(4 * self._limit + LOOK, exit=True)
@@ -115,8 +115,11 @@ class Watchdog:
             self._still = watched(self._still, marks(status, beats=self._meter.beats, busy=busy, answered=answered), elapsed=elapsed)
             self._tell(self.completed())
             names = stalled(self._still, LONG if busy else self._limit)
-            if names and self._proven(names, status):
+            if suspects & set(names):
                 self._end(names)
+            # What can be read may have come just now: it is a stall when it is still there at the next look.
+            suspects = self._readable(names, status) if names else set()
+            self._still |= {name: Still(self._still[name].mark) for name in names if name not in suspects}
         self._forget()
 
     def _ask(self) -> bool:
@@ -154,20 +157,23 @@ class Watchdog:
             except Exception as error:
                 log.debug("closing: %r", error)
 
-    def _proven(self, names: Iterable[str], status: Status) -> bool:
-        """Is there really something to read? The end of a log that a transactional producer wrote is a mark that nobody ever gets."""
+    def _readable(self, names: Iterable[str], status: Status) -> set[str]:
+        """Those of which there is really something to read: the end of a log that a transactional producer wrote is a mark that nobody
+        ever gets. What is no place is taken for it."""
         unread = {_name(place): place for place in status.lag()}
-        if any(name not in unread for name in names):
-            return True
+        places = {_part(unread[name]): unread[name] for name in names if name in unread}
+        found = {name for name in names if name not in unread}
+        if not places:
+            return found
         try:
-            for place in map(unread.__getitem__, names):
-                self._connected().assign([_part(place)])
-                self._connected().seek(_part(place), status.partitions[place.partition].next[place.input])
-                if self._connected().poll(timeout_ms=ANSWER, max_records=1):
-                    return True
+            client = self._connected()
+            client.assign(list(places))
+            for part, place in places.items():
+                client.seek(part, status.partitions[place.partition].next[place.input])
+            return found | {_name(places[part]) for part in client.poll(timeout_ms=ANSWER)}
         except Exception:  # the broker went away just now
             self._forget()
-        return False
+            return found
 
     def _end(self, names: list[str]) -> None:
         about = ", ".join(names), max(self._still[name].seconds for name in names), CODE

@@ -33,10 +33,20 @@ def send(bootstrap, count):
     producer.close()
 
 
+def send_in_a_transaction(bootstrap):
+    """One record, and the mark of the commit, which takes an offset and is never read."""
+    producer = connect(KafkaProducer, bootstrap, transactional_id="t")
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.send("search.impressions", b"broken", partition=0)
+    producer.commit_transaction()
+    producer.close()
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("how", ["fetch", "loop"])
 def test_a_worker_that_stalls_ends_itself(fresh_topics, tmp_path, how):
-    bootstrap, flag, log = fresh_topics(1), tmp_path / "flag", tmp_path / "log"
+    bootstrap, flag, log = fresh_topics(1, time="CreateTime"), tmp_path / "flag", tmp_path / "log"
     config = json.dumps({"bootstrap": bootstrap, "folder": str(tmp_path / "state"), "group": f"stall-{how}"})
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -44,10 +54,14 @@ def test_a_worker_that_stalls_ends_itself(fresh_topics, tmp_path, how):
             env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)},
         )  # fmt: skip
     try:
-        send(bootstrap, 5)
+        send(bootstrap, 4)
+        if how == "fetch":  # what it reads last is followed by a mark that nobody reads
+            send_in_a_transaction(bootstrap)
+        else:
+            send(bootstrap, 1)
         until(lambda: "to [5, 0]" in log.read_text(), process, log)
         idle = time.monotonic()
-        until(lambda: how == "loop" or time.monotonic() - idle > STALLED + 1.0, process, log)  # nothing to do is no stall
+        until(lambda: how == "loop" or time.monotonic() - idle > STALLED + 1.0, process, log)  # nothing that can be read is no stall
         flag.touch()
         send(bootstrap, 1)
         assert process.wait(60) == CODE, log.read_text()
