@@ -22,6 +22,11 @@ class Span(NamedTuple):
     until: int
 
 
+def everything_of(people: Mapping[int, int]) -> dict[int, list[Span]]:
+    """Spans of a state that begins empty, of people as keyed hash -> until."""
+    return {client: [Span(0, until)] for client, until in people.items()}
+
+
 class ErasedPeople:
     """By keyed hash the spans of those who were erased. A search belongs to the person of its first page, and goes whole."""
 

@@ -1,7 +1,7 @@
 """The input topics as the broker has them now: replayed through kernels in memory, which is what stopped workers must have come to, or
 as the lines of a LOG, from which another cluster, or one with other partitions, can be filled."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from heapq import merge
 from typing import Any
@@ -14,8 +14,10 @@ from schemas.errors import InvalidMessage
 from schemas.events import Action, Impression
 from streams.admin import inputs_of
 from streams.clients import Security, connect, unavailable
+from streams.erasing.requests import read_requests
 from streams.kernel.changes import INPUT_OF, Record
-from streams.kernel.join import RULES, Rules
+from streams.kernel.erased import ErasedPeople, everything_of
+from streams.kernel.join import RULES, Rules, person
 from streams.kernel.kernel import Kernel
 from streams.kernel.share import Share, digest_state
 from streams.replaying.recording import Line
@@ -29,9 +31,13 @@ def replay_topics(
     progress: Progress = lambda done, total: None,
 ) -> dict[str, str]:  # fmt: skip
     """Digest by part of the state that both inputs amount to, from the earliest offsets or from the first records of `from_time` (ms) on,
-    up to where they end now. Workers that began there and applied all of it have the same. Raises Unavailable, NotFound."""
+    up to where they end now, without erased people. Workers that began there and applied all of it have the same. Raises Unavailable,
+    NotFound."""
     partitions, _ = inputs_of(bootstrap, security=security)
     shares, kernels = [Share() for _ in range(partitions)], [Kernel(number, partitions, rules) for number in range(partitions)]
+    erased = ErasedPeople(rules, everything_of(read_requests(bootstrap, security=security).until))
+    for kernel in kernels:
+        kernel.erased = erased
     try:
         with closing(
             connect(
@@ -52,10 +58,13 @@ def replay_topics(
     return digest_state(shares, kernels)
 
 
-def recorded(bootstrap: str, *, from_time: int | None = None, security: Security | None = None) -> Iterator[Line]:
+def recorded(
+    bootstrap: str, *, from_time: int | None = None, rules: Rules = RULES, security: Security | None = None
+) -> Iterator[Line]:  # fmt: skip
     """All impressions and actions there are now, of all partitions, in order of record time. Ticks are left out, a replay makes its own; so
-    is what is no event. Raises Unavailable, NotFound."""
+    are searches of erased people, and what is no event. Raises Unavailable, NotFound."""
     partitions, _ = inputs_of(bootstrap, security=security)
+    people = read_requests(bootstrap, security=security).until
     parts = [TopicPartition(topic, number) for topic in INPUT_OF for number in range(partitions)]
     try:
         with ExitStack() as opened:
@@ -65,7 +74,8 @@ def recorded(bootstrap: str, *, from_time: int | None = None, security: Security
             ]
             starts, ends = _starts(consumers[0], parts, from_time), consumers[0].end_offsets(parts)
             logs = [_lines(consumer, part, starts, ends) for consumer, part in zip(consumers, parts, strict=True)]
-            yield from merge(*logs, key=lambda line: line.time)
+            lines = merge(*logs, key=lambda line: line.time)
+            yield from _without(people, lines, rules) if people else lines
     except KafkaError as error:
         raise unavailable(bootstrap, error, security=security) from error
 
@@ -81,6 +91,17 @@ def _lines(consumer: Any, part: Any, starts: dict[Any, int], ends: dict[Any, int
                 continue
             if isinstance(event, Impression | Action):
                 yield Line(record.topic, time, event.search_id, encode(event))
+
+
+def _without(people: Mapping[int, int], lines: Iterable[Line], rules: Rules) -> Iterator[Line]:
+    """Lines without the searches of people (keyed hash -> until). Actions that came before their page stay: nobody knows whose they are."""
+    gone: set[str] = set()
+    for line in lines:
+        event = decode_event(line.value)
+        if isinstance(event, Impression) and min(line.time, event.ts) <= people.get(person(event, rules), -1):
+            gone.add(line.key)
+        if line.key not in gone:
+            yield line
 
 
 def _starts(consumer: Any, parts: list[Any], from_time: int | None) -> dict[Any, int]:

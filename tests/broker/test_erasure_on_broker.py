@@ -207,6 +207,9 @@ def test_the_canary_is_gone_from_everywhere_when_the_report_says(bootstrap, fres
     again.terminate()
     assert again.wait(60) == 0
     assert folders_digest([tmp_path / "again"], rules=OURS) == expected
+    assert json.loads(forage("data", "digest", "--topics", "--json")) == expected
+    forage("events", "record", tmp_path / "recorded.jsonl")
+    assert "canary" not in (tmp_path / "recorded.jsonl").read_text()
     assert traces_of(tmp_path / "again") == []
 
     remaining = {one["place"] for one in report["remains"]}
