@@ -1,5 +1,6 @@
 """The metrics of a running worker, read as Prometheus reads them."""
 
+import json
 import os
 import re
 import signal
@@ -52,7 +53,8 @@ def test_a_running_worker_shows_every_metric_and_no_other(fresh_topics, tmp_path
     environment = {**os.environ, "FORAGE_BOOTSTRAP": bootstrap, "FORAGE_DATA_DIR": str(tmp_path), "FORAGE_METRICS": str(port)}
     environment |= {"FORAGE_GROUP": "metrics", "FORAGE_LOG_FORMAT": "json", "PYTHONPATH": str(ROOT)}
     log = (tmp_path / "log").open("wb")
-    process = subprocess.Popen([sys.executable, "-m", "ops.cli", "worker", "--instance", "m1"], cwd=ROOT, env=environment, stderr=log)
+    command = [sys.executable, "-m", "ops.cli", "worker", "--instance", "m1"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log)
     try:
         producer = connect(KafkaProducer, bootstrap, enable_idempotence=False)
         for number, (topic, partition) in enumerate(product(("search.impressions", "search.actions"), (0, 1))):
@@ -70,9 +72,14 @@ def test_a_running_worker_shows_every_metric_and_no_other(fresh_topics, tmp_path
         assert all(values["forage_lag_records", str(number), "impressions"] <= 3 for number in (0, 1))
         until(lambda: scrape(port + 1).get(("forage_policy_seq",), 0) >= 1, process)
         assert names(scrape(port + 1)) == set(PUBLISHER)
+        second = subprocess.run(command, cwd=ROOT, env={**environment, "FORAGE_METRICS": ""}, capture_output=True, text=True, timeout=60)
+        assert (second.returncode, "a worker named m1 runs already" in second.stderr) == (1, True)
+        assert "publisher" not in second.stderr  # none was started beside it
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     finally:
         process.kill()
         process.wait()
         log.close()
+    roles = {json.loads(line)["role"] for line in (tmp_path / "log").read_text().splitlines()}
+    assert roles == {"stream", "publisher"}
