@@ -93,7 +93,7 @@ def test_without_a_policy_and_without_a_topic_it_says_what_to_do(fresh_topics, o
         empty.current()
     empty.close()
     admin.delete_topics(bootstrap, ["policy.snapshots"])
-    with pytest.raises(Unavailable, match=r"topic policy\.snapshots is missing; run `forage topics create`"):
+    with pytest.raises(Unavailable, match=r"topic policy\.snapshots does not exist at .* make it with `forage topics create`"):
         opened(PolicySubscriber(bootstrap)).current()
 
 
