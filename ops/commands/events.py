@@ -159,7 +159,9 @@ def record(
     config, count = here(bootstrap), 0
     since = time_of(from_time) if from_time else None
     with progress() as shown, Recorder(log) as out:
-        for count, line in enumerate(recorded(config.bootstrap, from_time=since, rules=rules_of(config), security=config.security), start=1):
+        for count, line in enumerate(
+            recorded(config.bootstrap, from_time=since, rules=rules_of(config), security=config.security), start=1
+        ):
             out.write(line.topic, line.time, line.value)
             shown("events recorded", count, 0)
     if json:
