@@ -181,12 +181,14 @@ def made(name: str) -> Any:
 
 
 def astray(run: Run, seconds: float) -> None:
-    """Copies of what was sent lately, on partitions where they do not belong."""
+    """Copies of what was sent a while ago, on partitions where they do not belong."""
     producer: Any = connect(DisposableProducer, run.bootstrap, enable_idempotence=False, acks="all")
-    copies = 0
-    for _ in range(6):
-        run.wait(seconds / 12)
-        events = [one for one in run.records[max(0, run.load.sent - 400) : run.load.sent] if one.key and _is_event(one)]
+    copies = sent = 0
+    for _ in range(7):
+        run.wait(seconds / 14)
+        # Of what came before the last wait: a copy that overtakes its event would be the event, with another time.
+        events = [one for one in run.records[max(0, sent - 400) : sent] if one.key and _is_event(one)]
+        sent = run.load.sent
         for one in events[:40]:
             producer.send(
                 TOPICS[one.topic], one.value, one.key.encode() if one.key else None, partition=(one.partition + 1) % run.partitions,
