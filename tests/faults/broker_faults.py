@@ -229,13 +229,13 @@ def _go_home(run: Run, number: int) -> bool:
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("broker-stop", "the broker stopped, 30 s away, started", 40, broker_stop, numbers=(7,)),
     Scenario("broker-kill", "the broker killed and started", 20, broker_kill, numbers=(7,)),
-    Scenario("commits-refused", f"commits answered with {', '.join(COMMIT_ERRORS.values())}; a member put out for 8 s", 24, commits_refused,
+    Scenario("commits-refused", f"commits answered with {', '.join(COMMIT_ERRORS.values())}; a member put out for 8 s", 20, commits_refused,
              numbers=(8,), before=alter_commits),
     Scenario("answers-lost", f"answers to produce requests lost after the append: connections cut for 3 s, silence for {SILENT:.0f} s", 24,
              answers_lost, numbers=(9,), before=load_too),
     Scenario("refused", f"max.message.bytes of 100, then ACLs that deny writing, {REFUSED:.0f} s each; then for an EventProducer", 20,
              refusals, numbers=(10,), judge=producer_recovers),
-    Scenario("leader-moves", "three replicas; one node stopped, one killed, each started again and made leader again", 30, leader_moves,
+    Scenario("leader-moves", "three replicas; one node stopped, one killed, each started again and made leader again", 26, leader_moves,
              numbers=(11,), before=three_nodes),
-    Scenario("slow-broker", "a proxy before the broker delays everything by 1 s each way", 24, slow, numbers=(12,), before=behind_proxy),
+    Scenario("slow-broker", "a proxy before the broker delays everything by 1 s each way", 20, slow, numbers=(12,), before=behind_proxy),
 )  # fmt: skip

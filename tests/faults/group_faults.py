@@ -44,9 +44,9 @@ def failing(run: Run) -> None:
 
 
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario("joins-leaves", "workers 1, 2, 4, 2, 1, then one that flaps, without names of their own", 34, joins_and_leaves, numbers=(16,),
+    Scenario("joins-leaves", "workers 1, 2, 4, 2, 1, then one that flaps, without names of their own", 28, joins_and_leaves, numbers=(16,),
              workers=1, static=False),
-    Scenario("more-workers", "four workers over two partitions, one that works leaves", 18, more_than_partitions, numbers=(17,), workers=4,
+    Scenario("more-workers", "four workers over two partitions, one that works leaves", 15, more_than_partitions, numbers=(17,), workers=4,
              static=False, partitions=2),
     Scenario("first-batch", "a new group whose workers fail at their first batch", 12, first_batch_fails, numbers=(18,), before=failing),
 )  # fmt: skip
