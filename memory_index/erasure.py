@@ -37,9 +37,9 @@ def rewritten(store: Store, schema_sql: Sequence[str]) -> Store:
 
 
 def _copy(name: str, store: Store, copy: Store) -> None:
-    size = store.query(f'SELECT count(*) AS size FROM "{name}"')["size"][0].as_py()
-    for start in range(0, size, AT_ONCE):
-        copy.append({name: store.query(f'SELECT * FROM "{name}" ORDER BY rowid LIMIT {AT_ONCE} OFFSET {start}')})
+    end = store.query(f'SELECT coalesce(max(rowid), -1) + 1 AS size FROM "{name}"')["size"][0].as_py()
+    for start in range(0, end, AT_ONCE):
+        copy.append({name: store.query(f'SELECT * FROM "{name}" WHERE rowid >= ? AND rowid < ?', [start, start + AT_ONCE])})
 
 
 def erase_outcomes(folder: Path, people: Mapping[str, int]) -> int:

@@ -185,6 +185,8 @@ class PartitionStore:
             *compacting.add_up_memory(self._store, resent=done),
             ("DELETE FROM tallies", []), ("DELETE FROM sets", []),
             ("DELETE FROM ids WHERE bucket <= ?", [newest_expired(watermark)]),
+            # Pages of an open search are not older than a window, actions that waited for them not older than two.
+            ("DELETE FROM events WHERE time < ? AND topic = 'impressions'", [watermark - rules.window]),
             ("DELETE FROM events WHERE time < ?", [watermark - 2 * rules.window]),
             ("DELETE FROM outbox WHERE seq <= ?", [self.last_sent()]),  # only rows are ever sent twice
             ("DELETE FROM sent WHERE seq < ?", [done]),
@@ -203,9 +205,10 @@ class PartitionStore:
         self._store.append(tables, [("UPDATE applied SET seq = ?", [self.seq + 1])])
         self.seq += 1
 
-    def erasings(self) -> list[Erasing]:
-        """The erasures that were accepted here, and how far each is done."""
-        return [Erasing(*row) for row in self._rows(f"SELECT {', '.join(Erasing._fields)} FROM erased ORDER BY client, until")]
+    def erasings(self, *, busy: bool = False) -> list[Erasing]:
+        """The erasures that were accepted here, and how far each is done; `busy`: only those that are not."""
+        which = "WHERE NOT done" if busy else ""
+        return [Erasing(*row) for row in self._rows(f"SELECT {', '.join(Erasing._fields)} FROM erased {which} ORDER BY client, until")]
 
     def began(self) -> int:
         """Record time (ms) of the first impression that was applied here, 0 when it is not known."""

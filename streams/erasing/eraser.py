@@ -48,11 +48,10 @@ def accept(store: PartitionStore, kernel: Kernel, requests: Mapping[int, int], *
 
 def task(store: PartitionStore, kernel: Kernel) -> Task | None:
     """What is due now, if anything is. To be asked when all of the outbox before `store.last_sent()` is on the topic, as it always is."""
-    known = store.erasings()
-    if not (now_due := due(known, kernel)):
+    if not (now_due := due(store.erasings(busy=True), kernel)):
         return None
     waiting = [out.value for _, out in store.outbox(store.last_sent()) if out.topic == OUTCOMES.name and out.value is not None]
-    return Task(now_due, known, kernel.clock.watermark, store.began(), store.full_rows([one.client for one in now_due]), waiting)
+    return Task(now_due, store.erasings(), kernel.clock.watermark, store.began(), store.full_rows([one.client for one in now_due]), waiting)
 
 
 def look(given: Task, values: Iterable[bytes], rules: Rules) -> Found:
@@ -91,7 +90,7 @@ def take_away(store: PartitionStore, kernel: Kernel, given: Task, found: Found, 
 def ready(store: PartitionStore, now: int) -> list[Erasing]:
     """Erasures of which only traces are left: everything was taken away, and the rows that changed need not be sent again."""
     resent = store.resend_from(now)
-    return [one for one in store.erasings() if not one.done and one.through == ALL and one.seq <= resent]
+    return [one for one in store.erasings(busy=True) if one.through == ALL and one.seq <= resent]
 
 
 def finish(store: PartitionStore, kernel: Kernel, some: Sequence[Erasing], *, now: int) -> list[Outgoing]:
