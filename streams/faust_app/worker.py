@@ -36,13 +36,12 @@ from streams.faust_app.status import REFRESH, UNSENT, Meter, Status
 from streams.faust_app.watchdog import STALLED, Watchdog
 from streams.kernel.changes import INPUT_OF, Record
 from streams.moving import heard
-from streams.moving.topics import Topics
+from streams.moving.topics import Topics, TopicsWatch
 
 log = logging.getLogger(__name__)
 TAKE, WITHIN = 16, 0.02  # fetches in one transaction, and the longest time (s) that a fetch waits for company
 FETCH_BYTES = 2 * 1024 * 1024  # so that at most TAKE * FETCH_BYTES = 32 MB (packed) wait; a transaction costs tens of ms: few, large ones
 TICK_EVERY, SEND_EVERY = 10.0, 0.1  # s
-LOOK_EVERY = 10.0  # s between looks at what became of the topics
 SESSION = 6  # s: the smallest that a broker allows by default; a dead worker's partitions are idle for so long
 GC = (100_000, 20, 100)  # many searches are open, none in a cycle: looking at them all, as by default, takes seconds of every minute
 INPUTS = (IMPRESSIONS.name, ACTIONS.name)
@@ -118,12 +117,13 @@ def create_app(config: WorkerConfig, owners: Owners, *, ticks: bool, requests: R
 
     app.timer(SESSION)(resend)
 
-    async def look() -> None:
-        with suppress(Unavailable):  # the next look may find the broker
-            now = await asyncio.to_thread(Topics.of, config.bootstrap, security=config.security)
-            owners.look(now)
+    watch = TopicsWatch(config.bootstrap, security=config.security)
 
-    app.timer(LOOK_EVERY)(look)
+    async def look() -> None:
+        if watch.newest is not None:
+            owners.look(watch.newest)
+
+    app.timer(REFRESH)(look)
     eraser = Eraser(config, owners, requests, stop=lambda: bool(app.should_stop))
 
     async def erase() -> None:

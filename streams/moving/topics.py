@@ -1,13 +1,17 @@
 """The topics that a worker's state hangs on, as they are now: ids change when a topic is made anew, partition counts when it grows."""
 
+import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from schemas.errors import PartitionMismatch, StaleLog
+from schemas.errors import PartitionMismatch, StaleLog, Unavailable
 from schemas.topics import INPUTS, MEMORY, SHARES
 from streams.admin import describe_topics
 from streams.clients import Security
 
+EVERY = 10.0  # s between looks
 ROWS = (MEMORY, SHARES)  # what was ever sent to them can be sent again, from the state
 
 
@@ -43,3 +47,18 @@ class Topics:
                 f"Stop all workers and run `forage topics migrate --partitions {now.partitions}`"
             )
         return Topics(self.partitions, {**self.inputs, **now.inputs}, {**self.outputs, **now.outputs})
+
+
+class TopicsWatch:
+    """Looks at the topics every ten seconds, in a thread that nobody waits for: a broker may take half a minute not to answer."""
+
+    def __init__(self, bootstrap: str, *, security: Security | None = None) -> None:
+        self.newest: Topics | None = None
+        self._bootstrap, self._security = bootstrap, security
+        threading.Thread(target=self._run, name="forage-topics", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(EVERY)
+            with suppress(Unavailable):
+                self.newest = Topics.of(self._bootstrap, security=self._security)

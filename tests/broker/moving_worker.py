@@ -16,10 +16,11 @@ from pathlib import Path
 from streams.faust_app import worker
 from streams.faust_app.config import WorkerConfig
 from streams.kernel.join import RULES
+from streams.moving import topics
 logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")
 for name in ("kafka", "aiokafka", "faust", "mode"):
     logging.getLogger(name).setLevel("WARNING")
-worker.LOOK_EVERY = 1.0
+topics.EVERY = 1.0
 given = json.loads(sys.argv[1])
 raise SystemExit(worker.run(WorkerConfig(**(given | {"folder": Path(given["folder"]), "rules": RULES}))))
 """

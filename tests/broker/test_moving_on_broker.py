@@ -8,6 +8,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from load import TOPICS, searches
 from moving_worker import Worker, until
+from pyarrow import fs
 from typer.testing import CliRunner
 
 from ops.cli import app
@@ -19,6 +20,8 @@ from streams.replaying.reading import replay_topics
 from streams.replaying.recording import read_log
 from streams.replaying.replay import placed, records_of, replay
 from streams.replaying.stored_replay import folders_digest
+from streams.state_store import StateStore
+from tests.streams.s3_server import HAVE_S3, S3Server
 
 LINES = searches(300)
 HALF = len(LINES) // 2
@@ -39,7 +42,9 @@ def put(bootstrap):
     """Send lines with their times; with `end`, the ticks that close everything."""
 
     def send(lines, partitions, *, end=True):
-        producer = KafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=False, acks="all", linger_ms=20)
+        producer = KafkaProducer(
+            bootstrap_servers=bootstrap, enable_idempotence=False, acks="all", linger_ms=20, max_in_flight_requests_per_connection=1
+        )
         for one in placed(lines, partitions, rules=RULES):
             if end or one.time <= lines[-1].time:
                 key = one.key.encode() if one.key is not None else None
@@ -48,6 +53,21 @@ def put(bootstrap):
         producer.close()
 
     return send
+
+
+@pytest.fixture
+def s3(monkeypatch, tmp_path):
+    """URL of a state store on S3; a folder where no server can be had."""
+    if not HAVE_S3:
+        yield str(tmp_path / "state")
+        return
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "any")
+    server = S3Server()
+    files = fs.S3FileSystem(endpoint_override=f"127.0.0.1:{server.port}", scheme="http", region="us-east-1", allow_bucket_creation=True)
+    files.create_dir("forage")
+    yield server.url("forage/state")
+    server.kill()
 
 
 def embedded(lines, partitions=1):
@@ -59,24 +79,24 @@ def state_of(*folders):
 
 
 @pytest.mark.timeout(180)
-def test_takeover_and_replays_come_to_the_same_bytes(bootstrap, fresh_topics, put, forage, tmp_path):
+def test_takeover_and_replays_come_to_the_same_bytes(bootstrap, fresh_topics, put, forage, s3, tmp_path):
     fresh_topics(2, time="CreateTime")
     put(LINES, 2)
     whole, since = embedded(LINES), LINES[HALF].time
     later = embedded([line for line in LINES if line.time >= since])
-    store = {"state_store": str(tmp_path / "state"), "checkpoint_every": 1.0}
+    store = {"state_store": s3, "checkpoint_every": 1.0}
     with (
         Worker(bootstrap, tmp_path / "first", **store) as first,
-        Worker(bootstrap, tmp_path / "earliest", from_log_start=True) as earliest,
         Worker(bootstrap, tmp_path / "time", from_time=since) as from_time,
     ):
-        assert all(one.caught_up() for one in (first, earliest, from_time))
-        assert until(lambda: len({path.parent for path in tmp_path.glob("state/partition-*/*.json")}) == 2)
+        assert all(one.caught_up() for one in (first, from_time))
+        state, ids = StateStore.at(s3), admin.topic_ids(bootstrap, list(TOPICS.values()))
+        assert until(lambda: all(state.best(number, ids) for number in range(2)))
         with Worker(bootstrap, tmp_path / "second", **store) as second:
             assert second.caught_up()
             assert second.said.count("took checkpoint") == 2
-            assert [one.stop() for one in (first, earliest, from_time, second)] == [0] * 4
-    assert state_of(tmp_path / "first") == state_of(tmp_path / "second") == state_of(tmp_path / "earliest") == whole
+            assert [one.stop() for one in (first, from_time, second)] == [0] * 3
+    assert state_of(tmp_path / "first") == state_of(tmp_path / "second") == whole
     assert state_of(tmp_path / "time") == later != whole
     assert json.loads(forage("data", "digest", "--topics", "--json").stdout) == whole
     assert json.loads(forage("data", "digest", "--topics", "--from-time", stamp(since), "--json").stdout) == later
