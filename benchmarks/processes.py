@@ -46,13 +46,6 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def machine_cpu() -> tuple[float, float]:
-    """CPU seconds that all cores together have worked and idled since the machine started."""
-    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    idle = fields[3] + fields[4]
-    return (sum(fields) - idle) / _TICKS, idle / _TICKS
-
-
 def broker_pid(folder: Path) -> int | None:
     """Process of the broker of `folder` (ops.broker); None where it runs in Docker, whose cost is then not told."""
     try:

@@ -80,7 +80,7 @@ if __name__ == "__main__":
         shorten(hour)
     status, garbage = given.pop("status", None), Garbage()
     try:
-        code = run(config(sys.argv[1], Path(sys.argv[2]), given), **({"on_status": told(Path(status))} if status else {}))
+        code = run(config(sys.argv[1], Path(sys.argv[2]), given), on_status=told(Path(status)) if status else lambda _: None)
     finally:
         logging.info("%s", garbage)
     raise SystemExit(code)
