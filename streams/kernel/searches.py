@@ -37,8 +37,8 @@ class Searches:
             fact, action = Fact(saved.time, saved.value), decode(Action, saved.value)
             if (search := self.alive(saved.search_id, saved.time)) is not None:
                 search.actions.append((fact, action))
-            elif not self.too_late(saved.search_id, saved.time, out):
-                self._hold(fact, action)
+            elif not any(saved.time >= t0 - self.rules.window for t0 in self._known(saved.search_id, saved.time, out)):
+                self._hold(fact, action)  # else its search has passed, or it was too late for it
         for some in self.open.values():
             for search in some:
                 search.final = watermark > search.close(self.rules.window, self.rules.settle)
@@ -50,7 +50,7 @@ class Searches:
 
     def too_late(self, search_id: str, time: int, out: Out) -> bool:
         """Does no open search take an event at `time`, while one is known that it is past the window of?"""
-        known = out.ids.contents(hashed_id("search", search_id), time)
+        known = self._known(search_id, time, out)
         return any(time > t0 + self.rules.window for t0 in known) and self.alive(search_id, time) is None
 
     def late_text(self, search_id: str) -> str:
@@ -116,6 +116,11 @@ class Searches:
                     out.quarantine("actions", fact.value, fact.time, "unmatched", rule)
             held = [one for one in self.held.get(search_id, ()) if watermark <= one[0].time + self.rules.window]
             self._keep(self.held, search_id, held)
+
+    @staticmethod
+    def _known(search_id: str, time: int, out: Out) -> list[int]:
+        """When searches of this id began, as far as that is remembered at `time`."""
+        return out.ids.contents(hashed_id("search", search_id), time)
 
     def _open(self, search: Search) -> None:
         self.open.setdefault(search.search_id, []).append(search)
