@@ -18,6 +18,7 @@ from learners.tallies import arm_context
 from schemas.codec import encode
 from schemas.rows import TallyRow
 from schemas.snapshots import Command
+from streams import admin
 from streams.subscriber import PolicySubscriber
 
 OURS = Definition(arms=[ArmSpec.of("lexical"), ArmSpec.of("memory")])
@@ -101,6 +102,22 @@ def until(true, seconds=30):
     while not true():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.02)
+
+
+def test_a_publisher_goes_on_when_the_shares_are_said_again_on_a_topic_that_was_made_anew(desk, reader):
+    """Its offsets begin at 0 again: no refresh would ever be ahead of what runs. It waits until every partition has said something."""
+    desk.publisher()
+    for searches in (1, 2, 3):
+        desk.say(0, searches)
+        desk.say(1, searches)
+    until(lambda: reader.current().content_id == policy_of(6))
+    admin.delete_topics(desk.bootstrap, ["state.shares"])
+    admin.create_topics(desk.bootstrap, 2)
+    desk.say(0, 4)
+    until(lambda: "source state.shares/" in desk.log(0))
+    assert reader.current().content_id == policy_of(6)
+    desk.say(1, 4)
+    until(lambda: reader.current().content_id == policy_of(8))
 
 
 def test_shares_become_policies_commands_are_obeyed_and_a_second_process_takes_over(desk, reader, read_all):

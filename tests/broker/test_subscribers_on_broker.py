@@ -124,6 +124,24 @@ def test_memory_adds_the_partitions_and_starts_again_from_a_snapshot(producer, b
     assert "manifest.json" in third.staleness().last_error
 
 
+def test_a_snapshot_of_a_topic_that_was_deleted_is_left_aside_and_who_runs_reads_the_new_one(producer, bootstrap, opened, tmp_path):
+    for entity in ("old", "both"):
+        say(producer, 0, 1, entity, clicks=1)
+    producer.flush(10)
+    first = opened(MemorySubscriber(bootstrap, reading=READING))
+    assert first.wait(10)
+    first.save(tmp_path, seq=1)
+    admin.delete_topics(bootstrap, ["memory.q2e"])
+    admin.create_topics(bootstrap, 2)
+    for entity in ("both", "new"):
+        say(producer, 0, 2, entity, clicks=1)
+    producer.flush(10)
+    second = opened(MemorySubscriber(bootstrap, reading=READING, snapshot=tmp_path))
+    until(lambda: second.current().rows() == 2 and second.current().lookup("halo", "", ["old"])[0].examined == 0)
+    assert "is of a topic memory.q2e that was deleted" in second.staleness().last_error
+    until(lambda: first.current().lookup("halo", "", ["new"])[0].examined > 0)
+
+
 def test_in_an_outage_the_last_good_stays_and_afterwards_news_comes(producer, node, opened):
     publish(producer, "a", 1)
     say(producer, 0, 1, "e", clicks=1)
