@@ -16,7 +16,7 @@ from streams.clients import Security
 Role = Literal["producer", "search", "worker", "publisher", "operator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 # Kafka's: READ, WRITE, CREATE, DELETE and ALTER bring DESCRIBE with them.
-Operation = Literal["READ", "WRITE", "CREATE", "DELETE", "DESCRIBE", "DESCRIBE_CONFIGS"]
+Operation = Literal["READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE", "DESCRIBE_CONFIGS"]
 _TOPICS: dict[Role, dict[tuple[Operation, ...], Sequence[Topic]]] = {
     "producer": {("WRITE",): (IMPRESSIONS, ACTIONS)},
     "search": {("WRITE",): (IMPRESSIONS, ACTIONS), ("READ",): (POLICY, MEMORY, CATALOG)},
@@ -26,9 +26,9 @@ _TOPICS: dict[Role, dict[tuple[Operation, ...], Sequence[Topic]]] = {
         ("READ", "WRITE"): (SHARES, MEMORY, OUTCOMES, ERASURES),  # reads: epochs of former owners, what erased people contributed
     },
     "publisher": {("READ",): (SHARES, OUTCOMES), ("READ", "WRITE"): (POLICY, ERASURES), ("READ", "DESCRIBE_CONFIGS"): (CONTROL,)},
-    "operator": {
-        ("READ", "WRITE", "CREATE", "DELETE", "DESCRIBE_CONFIGS"): (IMPRESSIONS, ACTIONS, CONTROL, CATALOG, ERASURES),
-        ("READ", "CREATE", "DELETE", "DESCRIBE_CONFIGS"): (SHARES, MEMORY, OUTCOMES, QUARANTINE, POLICY),
+    "operator": {  # alters: `forage topics migrate`
+        ("READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE_CONFIGS"): (IMPRESSIONS, ACTIONS, CONTROL, CATALOG, ERASURES),
+        ("READ", "CREATE", "DELETE", "ALTER", "DESCRIBE_CONFIGS"): (SHARES, MEMORY, OUTCOMES, QUARANTINE, POLICY),
     },
 }
 _GROUPS: dict[Role, dict[tuple[Operation, ...], Sequence[str]]] = {  # ends of names: they begin as the workers' group

@@ -104,6 +104,8 @@ def inputs_of(bootstrap: str, *, security: Security | None = None) -> tuple[int,
     counts = {name: states[name].partitions for name in names}
     if len(set(counts.values())) > 1:
         raise PartitionMismatch(f"the inputs have different partition counts ({counts}); `forage topics check` says what to do")
+    if hidden := [name for name in names if not states[name].config]:
+        raise NotAllowed(f"this user may not see the settings of {', '.join(hidden)}; `forage topics acls` prints what each role needs")
     times = {states[name].config.get("message.timestamp.type") for name in names}
     if len(times) > 1:
         raise InvalidSetting(f"the inputs have different timestamp types {sorted(map(str, times))}; `forage topics check` says what to do")
@@ -150,6 +152,9 @@ def problems(states: Sequence[TopicState]) -> list[str]:
 
 def _topic_problems(topic: Topic, state: TopicState) -> Iterator[str]:
     config = state.config
+    if not config:  # the broker hides them
+        yield "this user may not see its settings; `forage topics acls` prints what each role needs"
+        return
     if topic.name in ("policy.snapshots", "control") and state.partitions != 1:
         yield f"has {state.partitions} partitions, must have 1 (its order is the order of publication); delete it and create it again"
     policy = "compact" if topic.compact else "delete"
@@ -197,10 +202,10 @@ def _describe(admin: Any, names: Iterable[str] | None = None) -> list[TopicState
     found = {topic["name"]: topic for topic in admin.describe_topics(wanted)}
     there = [name for name in wanted if found[name]["error_code"] != UnknownTopicOrPartitionError.errno]
     hidden = [name for name in there if found[name]["error_code"] == TopicAuthorizationFailedError.errno]
-    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in there] if not hidden else []
+    if hidden:
+        raise NotAllowed(f"this user may not look at {', '.join(hidden)}; `forage topics acls` prints what each role needs")
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in there]
     configs = admin.describe_configs(asked, config_filter="all").get("topic", {}) if asked else {}
-    if refused := hidden or [name for name in there if name not in configs]:
-        raise NotAllowed(f"this user may not look at {', '.join(refused)}; `forage topics acls` prints the rights that each role needs")
     return [
         TopicState(
             name=topic["name"],

@@ -193,6 +193,8 @@ def test_who_may_not_gets_told_what_is_missing_and_where_to_find_it(node, as_use
         require(node.scram, "worker", security=as_user("search"))
     with pytest.raises(NotAllowed, match=r"may not look at .*control.*forage topics acls"):
         admin.check_topics(node.scram, security=as_user("search"))
+    with pytest.raises(NotAllowed, match=r"may not see the settings of search.impressions, search.actions; `forage topics acls"):
+        admin.inputs_of(node.scram, security=as_user("search"))
     with pytest.raises(NotAllowed, match="forage topics acls"):
         admin.create_topics(node.scram, 2, security=as_user("nobody"))
     with (

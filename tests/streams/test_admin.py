@@ -69,3 +69,11 @@ def test_partition_counts_and_missing_topics():
 def test_no_broker_is_said_with_the_address():
     with pytest.raises(Unavailable, match=r"broker 127\.0\.0\.1:1.*is it running"):
         check_topics("127.0.0.1:1")
+
+
+def test_hidden_settings_are_said_once_and_not_taken_for_wrong_ones():
+    states = good()
+    states["control"] = dataclasses.replace(states["control"], config={})
+    assert problems(list(states.values())) == [
+        "control: this user may not see its settings; `forage topics acls` prints what each role needs"
+    ]
