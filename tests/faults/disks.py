@@ -79,7 +79,7 @@ class BreakableDisk(Disk):
 
     @property
     def _image(self) -> Path:
-        return self.path.with_suffix(".image")
+        return self.path.with_name(f"image-of-{self.path.name}")
 
 
 def unmount_all() -> None:
