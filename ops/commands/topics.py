@@ -69,7 +69,7 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     bootstrap: Bootstrap = "",
 ) -> None:
-    """Give the inputs more partitions, and move the state of stopped workers there.
+    """Give the inputs more partitions, and move the state.
 
     Stop all workers first. When it is cut off, run it again: it goes on where it was. With FORAGE_STATE_STORE the new state goes there,
     else into the one folder that all workers share.
