@@ -74,7 +74,9 @@ def resend(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and send nothing.")] = False,
     bootstrap: Bootstrap = "", json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Send messages again that can count by now, and say of each what becomes of it.
+    """Send messages again that can count by now.
+
+    Says of each what becomes of it.
 
     invalid: where this version accepts the bytes, or they were only on the wrong topic; others need repair, see `show`.
     ts_out_of_range: once its ts is within 24 h of now, as of a clock that was ahead. unmatched: where the impression of its search came or
