@@ -14,7 +14,7 @@ from schemas.errors import PartitionMismatch, StaleLog
 from schemas.rows import SKETCH, MemoryKey, TallyKey
 from streams import compacting
 from streams.erasing.erasing import Erasing, Statement, spans
-from streams.erasing.taking import forgets
+from streams.erasing.taking import forgets, traced
 from streams.kernel.changes import INPUTS, Changes, Input, Outgoing, SavedEvent, SetHash
 from streams.kernel.erased import ErasedPeople
 from streams.kernel.join import Rules
@@ -100,7 +100,7 @@ class PartitionStore:
         tables["ids"], tables["events"] = _table(_IDS, changes.ids), _table(_EVENTS, changes.events)
         tables["sets"] = _table(_SETS, [(name, one.count, str(one.total)) for name, one in changes.sets.items()])
         marks = [("INSERT INTO sent VALUES (?, ?)", list(sent))] if sent else []
-        self._store.append(tables, [("DELETE FROM applied", []), *marks, *forgets(changes.forgotten), *also])
+        self._store.append(tables, [("DELETE FROM applied", []), *marks, *forgets(changes.forgotten), *traced(changes.traces, seq), *also])
         self.seq = seq
 
     def begin_epoch(self, at_least: int) -> int:

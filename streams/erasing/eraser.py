@@ -33,17 +33,16 @@ class Task(NamedTuple):
     waiting: Sequence[bytes]
 
 
-def accept(store: PartitionStore, kernel: Kernel, requests: Mapping[int, int], *, now: int) -> list[Outgoing]:
-    """Take note of erasures (keyed hash -> until) between two batches: from the next one on the kernel counts nothing of theirs. Returns
-    what is to be sent, which is in the store's outbox."""
+def accept(store: PartitionStore, kernel: Kernel, requests: Mapping[int, int]) -> list[Outgoing]:
+    """Take note of erasures (keyed hash -> until) between two batches: from the next one on the kernel counts nothing of theirs. There is
+    nothing to be sent for it."""
     known = store.erasings()
     new = accepted(requests, known=known, kernel=kernel)
     if not new:
         return []
-    told = [_told(kernel, one, now) for one in new if one.done]
-    store.commit(_changes(kernel, told), also=saved(new))
+    store.commit(_changes(kernel), also=saved(new))
     kernel.erased = ErasedPeople(kernel.rules, spans([*known, *new]))
-    return told
+    return []
 
 
 def task(store: PartitionStore, kernel: Kernel) -> Task | None:
@@ -101,7 +100,7 @@ def finish(store: PartitionStore, kernel: Kernel, some: Sequence[Erasing], *, no
     return told
 
 
-def _changes(kernel: Kernel, told: Sequence[Outgoing], changes: Changes | None = None) -> Changes:
+def _changes(kernel: Kernel, told: Sequence[Outgoing] = (), changes: Changes | None = None) -> Changes:
     """Changes of a transaction without records."""
     changes = changes or Changes()
     changes.outgoing.extend(told)

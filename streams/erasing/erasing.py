@@ -52,7 +52,7 @@ def accepted(requests: Mapping[int, int], *, known: Iterable[Erasing], kernel: K
     for client, until in sorted(new.items()):
         one = Erasing(client, covered.get(client, -1), until, now if client in busy else now - 1, NEVER, 0, 0, 0, False)
         nothing = one.after <= one.since or not now  # an empty state: what comes is not counted
-        out.append(one._replace(through=ALL, done=True) if nothing else one)
+        out.append(one._replace(through=ALL) if nothing else one)
     return out
 
 

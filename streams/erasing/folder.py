@@ -15,7 +15,7 @@ from schemas.events import Action, Impression, Tick
 from schemas.outcomes import Outcome
 from streams.embedded.driver import EmbeddedDriver
 from streams.embedded.log import SqliteLog
-from streams.erasing.eraser import accept
+from streams.erasing.eraser import accept, finish
 from streams.kernel.changes import INPUTS, Input
 from streams.kernel.join import Rules, person
 from streams.partition_store import PartitionStore
@@ -88,7 +88,7 @@ def _rebuild(anew: Path, log: SqliteLog, people: Mapping[int, int], rules: Rules
             path = anew / f"partition-{number}.duckdb"
             store = opened.enter_context(PartitionStore.open(path, number, log.partitions))
             kernel = store.kernel(rules)
-            accept(store, kernel, people, now=0)
+            accept(store, kernel, people)
             while records := [one for topic in INPUTS for one in log.read(topic, number, kernel.next[topic], BATCH)]:
                 changes = kernel.apply(records)
                 for search, since in changes.forgotten.items():
@@ -97,6 +97,8 @@ def _rebuild(anew: Path, log: SqliteLog, people: Mapping[int, int], rules: Rules
                 store.commit(changes)
                 progress(done := done + len(records), total)
             store.compact(rules, 0)
+            store.purge(0)
+            finish(store, kernel, store.erasings(busy=True), now=0)
     return forgotten
 
 

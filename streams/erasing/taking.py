@@ -25,6 +25,11 @@ def forgets(searches: Mapping[str, int]) -> list[Statement]:
     return [(_FORGET, [list(searches), list(searches.values())])] if searches else []
 
 
+def traced(clients: Collection[int], seq: int) -> list[Statement]:
+    """Events of these people were deleted in transaction `seq` and linger in the file until it is purged: their erasures are not done."""
+    return [("UPDATE erased SET done = false, seq = ? WHERE list_contains(?::BIGINT[], client)", [seq, list(clients)])] if clients else []
+
+
 def memory_keys(found: Found) -> list[MemoryKey]:
     """Rows to look up: those that lose something, and where they stand if their day was folded."""
     return [*found.changes.memory, *dict.fromkeys((*key[:3], 0) for key in found.changes.memory)]

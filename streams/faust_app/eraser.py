@@ -31,7 +31,7 @@ class Eraser:
         count = self._requests.count
         for owner in list(self._owners.values()):
             if not owner.closed and self._noted.get(owner) != count:
-                owner.change(partial(accept, requests=dict(self._requests.until), now=_now()))
+                owner.change(partial(accept, requests=dict(self._requests.until)))
                 self._noted[owner] = count
         self._noted = {owner: noted for owner, noted in self._noted.items() if not owner.closed}
         for owner in list(self._owners.values()):

@@ -162,7 +162,7 @@ class Owners(Mapping[int, Owner]):
             check(store.next_offsets(), reach, partition=partition)
             now = _now()
             owner = Owner(store, self.config.rules, now=now, above=self._heard.get(partition, 0))
-            owner.change(partial(accept, requests=dict(self._erasures), now=now))
+            owner.change(partial(accept, requests=dict(self._erasures)))
             return owner
         except BaseException:
             store.close()
@@ -247,6 +247,7 @@ def _purged(owner: Owner) -> list[Erasing]:
         except Unavailable as error:
             log.warning("partition %d: the file still holds traces of erased people: %s", owner.partition, error)
             return []
+        log.info("partition %d: %d erasures are done, its file was written anew", owner.partition, len(some))
     return some
 
 

@@ -90,6 +90,7 @@ class Changes:
     events: list[SavedEvent] = field(default_factory=list)
     ids: list[SavedId] = field(default_factory=list)
     forgotten: dict[str, int] = field(default_factory=dict)  # searches of erased people: no event since then (record time) stays saved
+    traces: set[int] = field(default_factory=set)  # erased people of whom events were saved until now
     outgoing: list[Outgoing] = field(default_factory=list)
     concluded: dict[str, Outcome] = field(default_factory=dict)  # of the finals in `outgoing`, those at hand as objects, by id
     sets: dict[str, SetHash] = field(default_factory=dict)  # final, amendment, quarantine reasons

@@ -43,8 +43,9 @@ class ErasedPeople:
             return True
         if not isinstance(event, Impression):
             return False
-        if not any(time > span.after and min(time, event.ts) <= span.until for span in self._spans.get(person(event, self._rules), ())):
+        client = person(event, self._rules)
+        if not any(time > span.after and min(time, event.ts) <= span.until for span in self._spans.get(client, ())):
             return False
         out.remember(SavedId(time // HOUR_MS, known, time))
-        searches.forget(event.search_id, time, out)
+        searches.forget(event.search_id, time, client, out)
         return True

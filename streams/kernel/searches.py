@@ -91,10 +91,12 @@ class Searches:
             else:
                 search.actions.append((fact, action))
 
-    def forget(self, search_id: str, t0: int, out: Out) -> None:
+    def forget(self, search_id: str, t0: int, client: int, out: Out) -> None:
         """A search that began at t0 is not counted: actions that were held for it, or would be too late for it, go."""
-        since = t0 - self.rules.window
-        self._keep(self.held, search_id, [one for one in self.held.get(search_id, ()) if one[0].time < since])
+        since, held = t0 - self.rules.window, self.held.get(search_id, [])
+        if len(left := [one for one in held if one[0].time < since]) < len(held):
+            out.changes.traces.add(client)
+        self._keep(self.held, search_id, left)
         out.changes.events = [one for one in out.changes.events if one.search_id != search_id or one.time < since]
         out.changes.forgotten.setdefault(search_id, since)
 

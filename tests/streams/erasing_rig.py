@@ -36,7 +36,7 @@ class Rig:
         self.note()
 
     def note(self) -> None:
-        self.owner.change(partial(accept, requests=self.requests, now=self.now))
+        self.owner.change(partial(accept, requests=self.requests))
 
     def crash(self) -> None:
         """The process ends; what was sent and not marked is sent again."""

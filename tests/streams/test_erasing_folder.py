@@ -66,14 +66,14 @@ def test_nothing_of_the_canary_is_left_and_the_rest_is_as_if_it_had_never_been(t
 
 
 def test_an_erasure_again_or_of_nobody_changes_nothing(tmp_path):
-    live(tmp_path / "one", everybody(canary=True))
-    live(tmp_path / "other", everybody(canary=True))
-    assert erase_folder(tmp_path / "one", {hashed("nobody"): END}, RULES) == 0
-    assert digest(tmp_path / "one") == digest(tmp_path / "other")
-    assert erase_folder(tmp_path / "one", {hashed("u1"): END}, RULES) > 0
-    before = digest(tmp_path / "one")
-    assert erase_folder(tmp_path / "one", {hashed("u1"): END}, RULES) == 0
-    assert digest(tmp_path / "one") == before
+    live(tmp_path, everybody(canary=True))
+    before = digest(tmp_path)
+    assert erase_folder(tmp_path, {hashed("nobody"): END}, RULES) == 0
+    assert digest(tmp_path) == before
+    assert erase_folder(tmp_path, {hashed("u1"): END}, RULES) > 0
+    after = digest(tmp_path)
+    assert erase_folder(tmp_path, {hashed("u1"): END}, RULES) == 0
+    assert digest(tmp_path) == after != before
 
 
 def test_what_comes_later_counts_and_what_was_erased_stays_away(tmp_path):

@@ -266,6 +266,26 @@ def test_rows_that_are_gone_are_sent_as_tombstones_and_leave_the_file(rig):
     assert not rig.path.with_name(rig.path.name + ".tmp").exists()
 
 
+def test_an_action_that_was_held_until_it_was_known_whose_it_is_leaves_the_file_too(rig):
+    rig.erase("u1", UNTIL)
+    rig.pass_ten_minutes()
+    assert rig.tidy()  # done, as far as it is known
+    log = Log()
+    log.put(act("1", search="secret-search", at=0), 0)
+    rig.apply(log.records)
+    rig.owner.compact(rig.now)
+    assert b"secret-search" in rig.path.read_bytes()
+    log.put(page("secret-search", at=0, client_id="u1"), MIN)
+    rig.apply(log.records)
+    assert rig.owner.kernel.searches.held == {}
+    assert [row.done for row in rig.owner.store.erasings()] == [False]
+    rig.send()
+    rig.pass_ten_minutes()
+    assert rig.tidy()
+    assert b"secret-search" not in rig.path.read_bytes()
+    assert [row.done for row in rig.owner.store.erasings()] == [True]
+
+
 def test_nothing_is_done_before_the_tombstones_cannot_be_overtaken(rig):
     rig.apply(busy().records)
     rig.send()
