@@ -21,8 +21,9 @@ def connect(client: Callable[..., Any], bootstrap: str, *, security: Security | 
 
     Raises Unavailable (NotAllowed) with the reason, and InvalidSetting when certificates do not load.
     """
-    if security and isinstance(refused := trouble(bootstrap, security), NotAllowed):
-        raise refused  # known after one try: kafka-python would try a wrong password again and again, and name no reason
+    found = trouble(bootstrap, security) if security else None
+    if isinstance(found, NotAllowed):
+        raise found  # known after one try: kafka-python would try a wrong password again and again, and name no reason
     networks: list[Any] = []
 
     def network(**config: Any) -> Any:
@@ -36,11 +37,12 @@ def connect(client: Callable[..., Any], bootstrap: str, *, security: Security | 
         for one in networks:
             one.close()
         if isinstance(error, KafkaError):
-            raise unavailable(bootstrap, error, security=security, connected=False) from None
+            found = found or (None if security else trouble(bootstrap, security))
+            raise (found or unavailable(bootstrap, error, security=security)) from None
         raise
 
 
-def unavailable(bootstrap: str, error: KafkaError, *, security: Security | None = None, connected: bool = True) -> Unavailable:
+def unavailable(bootstrap: str, error: KafkaError, *, security: Security | None = None) -> Unavailable:
     """An error of Kafka as one of ours: what the broker at `bootstrap` refused, why, and what to do."""
     if isinstance(error, SaslAuthenticationFailedError):
         user = (security or {}).get("sasl_plain_username", "")
@@ -52,8 +54,7 @@ def unavailable(bootstrap: str, error: KafkaError, *, security: Security | None 
         return NotAllowed(
             f"broker {bootstrap} does not allow this user that ({error!s:.200}); `forage topics acls` prints what each role needs"
         )
-    found = None if connected else trouble(bootstrap, security)
-    return found or Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running, is the address right?")
+    return Unavailable(f"broker {bootstrap}: {error!r:.300}; is it running, is the address right?")
 
 
 def retry_after(error: Exception) -> float:
