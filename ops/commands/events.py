@@ -112,7 +112,8 @@ def _live(lines: "Iterable[Line]", config: Settings, shown: Progress) -> dict[st
         producer.close()
     if not done:
         raise Unavailable(
-            f"the broker {config.bootstrap} did not take everything; the rest waits in {spill} and goes out with the next `events send`"
+            f"the broker {config.bootstrap} did not take everything ({counters.last_error or 'no answer'}); the rest waits in {spill} and "
+            "goes out with the next `events send`"
         )
     if counters.failed:
         raise Unavailable(
