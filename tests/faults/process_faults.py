@@ -45,17 +45,22 @@ def takeover(run: Run, seconds: float) -> None:
 
 
 def kill_points(run: Run, seconds: float) -> None:
-    """At each point in turn one worker of two dies, and its successor goes on; the last one lost its disk before."""
-    under_load = 0
+    """At each point in turn one worker of two dies while a part of the LOG comes in, and its successor goes on; the last one lost its disk
+    before."""
+    part, at, under_load = len(run.records) // (len(POINTS) + 1), 0, 0
     run.must("every partition has a checkpoint", lambda: run.fleet.kept() == run.partitions, 20.0)
     for nth, (point, times) in enumerate(POINTS.items()):
-        slot = "ab"[nth % 2]
+        slot, disk, ended = "ab"[nth % 2], "disk-new" if point == "before-rename" else "", len(run.fleet.ended)
         run.fleet.kill(slot)
-        run.fleet.start(slot, disk="disk-new" if point == "before-rename" else "", environment={"FAULT": f"{point}:{times}"})
+        run.fleet.start(slot, disk=disk, environment={"FAULT": f"{point}:{times}"})
         run.fleet.expect_end(slot)
-        ended = len(run.fleet.ended) + 1
-        run.must(f"SIGKILL at {point}", lambda ended=ended: len(run.fleet.ended) == ended, 30.0)
-        under_load += run.load.is_alive()
+        run.must("the load goes on", run.sent, 30.0)
+        if not disk:  # it dies when it has taken its partitions, not before
+            run.must(f"{slot} owns", lambda slot=slot: run.fleet.owns(slot), 30.0)
+        at += run.load.sent
+        run.send(slice(at, at + part if nth + 1 < len(POINTS) else None), seconds / len(POINTS))
+        run.must(f"SIGKILL at {point}", lambda ended=ended: len(run.fleet.ended) > ended, 30.0)
+        under_load += not run.sent()
     hit = [point for point in POINTS if run.fleet.logged(b"fault point: %s\n" % point.encode()) == 1]
     run.wrong += [f"the point {point} was not come to" for point in POINTS if point not in hit]
     run.wrong += [f"{slot} ended with {code}, not by SIGKILL" for slot, code in run.fleet.ended if code != -signal.SIGKILL]
@@ -119,7 +124,7 @@ def hour_ahead(run: Run) -> None:
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario("undisturbed", "two workers, nothing done to them", 12, nothing),
     Scenario("kill-points", f"SIGKILL at {', '.join(POINTS).replace('-', ' ')}, in turn on two workers", 55, kill_points, numbers=(1,),
-             apart=True, checkpoint_every=2.0),
+             apart=True, checkpoint_every=2.0, share=1 / (len(POINTS) + 1)),
     Scenario("kills", "20 SIGKILLs over two workers, started again at once", 24, kills, numbers=(3,)),
     Scenario("kills-50", "50 SIGKILLs over four workers, started again at once", 60, lambda run, seconds: kills(run, seconds, count=50),
              numbers=(3,), workers=4),
