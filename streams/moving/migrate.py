@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, StaleLog, Unavailable
+from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, StaleLog
 from streams.kernel.changes import INPUTS, TOPIC_OF, Input
 from streams.kernel.join import RULES, Rules
 from streams.moving.spreading import file_of, spread
@@ -153,10 +153,6 @@ def _local(folders: Sequence[Path]) -> list[Source]:
     found = []
     for path in (path for folder in folders for path in sorted(folder.glob("partition-*.duckdb"))):
         with open_any(path) as store:
-            if busy := [one for one in store.erasings() if not one.done]:
-                raise Unavailable(
-                    f"{path}: {len(busy)} erasures are not done yet; let the workers finish them, then stop them and try again"
-                )
             found.append(Source(store.partition, store.partitions, store.next_offsets(), store.topic_ids(), path))
     return found
 

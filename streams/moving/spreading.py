@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from memory_index.store import Store
-from schemas.errors import CorruptFile
+from schemas.errors import CorruptFile, Unavailable
 from streams.kernel.changes import INPUTS, Changes
 from streams.kernel.conclude import Out
 from streams.kernel.join import Rules
@@ -28,8 +28,8 @@ def file_of(folder: Path, partition: int) -> Path:
 
 
 def spread(folder: Path, *, before: int, after: int, rules: Rules) -> None:
-    """Turn the files of `before` partitions in `folder`, nobody else's, into those of `after`, which is more. Raises CorruptFile when what
-    waits for events is not the same afterwards."""
+    """Turn the files of `before` partitions in `folder`, nobody else's, into those of `after`, which is more. Raises Unavailable while an
+    erasure is under way, CorruptFile when what waits for events is not the same afterwards."""
     now = max(_watermarks(folder, before))
     waiting = _waiting(folder, before, rules=rules, now=now)
     files = [Store(file_of(folder, number), schema()) for number in range(after)]
@@ -51,6 +51,8 @@ def spread(folder: Path, *, before: int, after: int, rules: Rules) -> None:
 def _watermarks(folder: Path, partitions: int) -> Iterator[int]:
     for number in range(partitions):
         with Store(file_of(folder, number), schema()) as store:
+            if busy := store.query("SELECT count(*) AS n FROM erased WHERE NOT done")["n"][0].as_py():
+                raise Unavailable(f"partition {number}: {busy} erasures are not done yet; let the workers finish, then stop them again")
             times = {row["topic"]: row["time"] for row in store.query("SELECT topic, time FROM applied").to_pylist()}
         yield min(times.get(topic, 0) for topic in INPUTS)
 

@@ -3,11 +3,12 @@ them. No broker: records are placed by hand."""
 
 import pytest
 
-from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, StaleLog
+from memory_index.store import Store
+from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, StaleLog, Unavailable
 from streams.kernel.changes import INPUTS, Record
 from streams.moving.migrate import carry_out, plan
 from streams.moving.spreading import file_of
-from streams.partition_store import PartitionStore
+from streams.partition_store import PartitionStore, schema
 from streams.partitioning import partition as partition_of
 from streams.replaying.recording import Line
 from streams.replaying.replay import records_of, replay
@@ -240,3 +241,17 @@ def test_unread_records_are_said_and_let_through_on_request(folder, logs):
     assert (wanted.before, wanted.after, dict(wanted.unread), wanted.grown) == (2, 4, {"search.actions-0": 3}, False)
     assert [line.partition(":")[0] for line in wanted.lines()[:2]] == ["partition 0", "partition 1"]
     assert planned(logs, 4, folder, ends=ends, counts=dict.fromkeys(IDS, 4)).grown  # grown behind our back: workers cannot go on
+
+
+def test_an_erasure_that_is_under_way_is_waited_for(folder, logs):
+    with Store(file_of(folder, 1), schema()) as store:
+        store.append({}, [("INSERT INTO erased (client, done) VALUES (7, false)", [])])
+    with pytest.raises(Unavailable, match="partition 1: 1 erasures are not done yet; let the workers finish"):
+        move(logs, 3, folder)
+    with Store(file_of(folder, 1), schema()) as store:
+        store.append({}, [("DELETE FROM erased", [])])
+    with Store(file_of(folder, 0), schema()) as store:
+        store.append({}, [("INSERT INTO erased VALUES (7, 0, 5, 5, 5, 0, 0, 0, true)", [])])
+    assert move(logs, 3, folder)
+    with PartitionStore.open(file_of(folder, 2), 2, 3) as new:
+        assert [(one.client, one.until, one.done) for one in new.erasings()] == [(7, 5, True)]
