@@ -66,6 +66,8 @@ def mounted(*names: str) -> Callable[[Run], None]:
 
 def unmounted(run: Run) -> list[str]:
     unmount_all()
+    for image in run.folder.glob("image-of-*"):
+        image.unlink()
     return []
 
 
