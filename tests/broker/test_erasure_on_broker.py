@@ -122,7 +122,7 @@ def applied(text):
 def bytes_of(folder):
     """Files that hold it as bytes, while somebody works on them."""
     found = []
-    for path in folder.glob("*"):
+    for path in folder.glob("partition-*"):
         with suppress(FileNotFoundError):
             found += [path.name] if b"canary" in path.read_bytes() else []
     return found
