@@ -199,21 +199,25 @@ def test_a_state_that_began_in_the_middle_of_the_log_takes_away_only_what_it_cou
     other.owner.close()
 
 
-def test_a_full_sketch_is_filled_again_from_the_outcomes(rig, tmp_path):
-    log = Log()
-    for number in range(14):
-        log.search(f"s{number}", f"u{number}", number * MIN, acts=number != 3)
-    log.put(act("late", search="s3", at=25 * MIN, entity="a"), 25 * MIN)  # an amendment: the person acts after the final
+@pytest.mark.parametrize("how", ["final", "amendment", "open"])
+def test_a_full_sketch_is_filled_again_wherever_the_ninth_stands(rig, tmp_path, how):
+    people = sorted((f"u{number}" for number in range(14)), key=hashed)
+    ninth, log = people[8], Log()
+    for number, who in enumerate(people):
+        if who != ninth or how != "open":
+            log.search(f"s-{who}", who, number * MIN, acts=who != ninth or how == "final")
+    if how == "amendment":
+        log.put(act("late", search=f"s-{ninth}", at=25 * MIN), 25 * MIN)
     log.tick(5 * 60 * MIN)
-    log.search("open", "u20", 5 * 60 * MIN)  # not concluded yet
+    if how == "open":
+        log.search("open", ninth, 5 * 60 * MIN)
     rig.apply(log.records)
     rig.send()
-    full = min((hashed(f"u{number}"), f"u{number}") for number in range(14))[1]
-    rig.erase(full, UNTIL)
+    rig.erase(people[3], UNTIL)
     assert rig.take_away() == 1
-    assert rig.digest() == replayed(tmp_path, log, (full, UNTIL))
+    assert rig.digest() == replayed(tmp_path, log, (people[3], UNTIL))
     rows = {key[2]: clients for key, (_, clients) in rig.owner.store.share().memory.items()}
-    assert len(rows["a"]) == 8
+    assert rows["a"] == {hashed(who) for who in (*people[:3], *people[4:9])}
 
 
 def test_a_full_sketch_whose_outcomes_are_gone_keeps_seven(rig):
