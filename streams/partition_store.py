@@ -29,6 +29,9 @@ _EVENTS = pa.schema([*_FACT, ("ts", pa.int64()), ("client", pa.int64())])
 _OUTBOX = pa.schema([("topic", pa.string()), ("partition", pa.int64()), ("key", pa.string()), ("value", pa.binary()), ("time", pa.int64())])
 _SETS = pa.schema([("name", pa.string()), ("count", pa.int64()), ("total", pa.string())])
 _APPLIED = pa.schema([("topic", pa.string()), ("next", pa.int64()), ("time", pa.int64())])
+_OVER = """DELETE FROM events USING (
+    SELECT search_id, min(time) AS t0 FROM events WHERE topic = 'impressions' GROUP BY search_id HAVING min(time) < ?
+) AS over WHERE events.search_id = over.search_id AND events.time <= over.t0 + ?"""
 
 
 class PartitionStore:
@@ -185,8 +188,8 @@ class PartitionStore:
             *compacting.add_up_memory(self._store, resent=done),
             ("DELETE FROM tallies", []), ("DELETE FROM sets", []),
             ("DELETE FROM ids WHERE bucket <= ?", [newest_expired(watermark)]),
-            # Pages of an open search are not older than a window, actions that waited for them not older than two.
-            ("DELETE FROM events WHERE time < ? AND topic = 'impressions'", [watermark - rules.window]),
+            # A search whose window has passed goes whole: a later page that stayed would open it anew, an action be held for it.
+            (_OVER, [watermark - rules.window, rules.window]),
             ("DELETE FROM events WHERE time < ?", [watermark - 2 * rules.window]),
             ("DELETE FROM outbox WHERE seq <= ?", [self.last_sent()]),  # only rows are ever sent twice
             ("DELETE FROM sent WHERE seq < ?", [done]),

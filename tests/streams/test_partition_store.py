@@ -199,3 +199,21 @@ def test_a_file_has_one_owner(path):
     with PartitionStore.open(path, 0, 1), pytest.raises(Unavailable, match="one owner at a time"):
         PartitionStore.open(path, 0, 1)
     PartitionStore.open(path, 0, 1).close()
+
+
+@pytest.mark.parametrize("passed", [30 * MIN, 30 * MIN + 1, 32 * MIN, 34 * MIN, 36 * MIN, 61 * MIN])
+def test_what_compaction_leaves_of_a_search_is_what_a_worker_that_ran_on_has(path, passed):
+    """A second page and an action are younger than their search, and still within a window when that has passed."""
+    events = [(page(), 0), (page(number=2, at=3 * MIN), 3 * MIN), (act("1", at=5 * MIN), 5 * MIN)]
+    with PartitionStore.open(path, 0, 1) as store:
+        box = Box()
+        for event, at in events:
+            store.commit(box.put(event, at))
+        store.commit(box.pass_to(passed))
+        store.compact(RULES, START + passed)
+        again = store.kernel(RULES)
+        assert digest_state([], [again]) == digest_state([], [box.kernel])
+        late = {"s2": page("s2", at=passed), "act": act("2", at=passed)}
+        assert [sorted(Box(kernel).put(one).counters) for kernel in (again,) for one in late.values()] == [
+            sorted(box.put(one).counters) for one in late.values()
+        ]
