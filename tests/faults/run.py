@@ -130,3 +130,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except ForageError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("ended; --resume goes on from here")
