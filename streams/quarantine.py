@@ -2,7 +2,6 @@
 
 import base64
 import re
-import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,12 +13,12 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from schemas.codec import decode
-from schemas.errors import InvalidMessage, InvalidSetting, NotFound, Unavailable
+from schemas.errors import InvalidMessage, InvalidSetting, NotFound
 from schemas.outcomes import Quarantined, Reason
 from schemas.topics import QUARANTINE
 from streams.clients import Security, connect, partitions_of, unavailable
+from streams.reading.stretch import read_stretch
 
-PATIENCE = 30.0  # s
 _CUT = re.compile(r"\(only the first \d+ of \d+ bytes are kept\)$")  # how the kernel ends the error of a cut message
 
 
@@ -76,18 +75,11 @@ def read_quarantine(bootstrap: str, *, since: int = 0, security: Security | None
 
 def _to_its_end(consumer: Any, bootstrap: str, since: int) -> Iterator[Any]:
     parts = [TopicPartition(QUARANTINE.name, number) for number in partitions_of(consumer, QUARANTINE.name, bootstrap=bootstrap)]
-    ends = consumer.end_offsets(parts)
-    consumer.assign(parts)
-    consumer.seek_to_beginning(*parts)
+    starts, ends = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
     for part, found in (consumer.offsets_for_times(dict.fromkeys(parts, since)) if since else {}).items():
-        consumer.seek(part, found.offset if found else ends[part])
-    heard = time.monotonic()
-    while any(consumer.position(part) < ends[part] for part in parts):
-        for part, records in consumer.poll(timeout_ms=200).items():
-            yield from (one for one in records if one.offset < ends[part])
-            heard = time.monotonic()
-        if time.monotonic() - heard > PATIENCE:
-            raise Unavailable(f"broker {bootstrap} has sent nothing for {PATIENCE:.0f} s; is it still running?")
+        starts[part] = found.offset if found else ends[part]
+    for _, records in read_stretch(consumer, starts, ends):
+        yield from records
 
 
 def _held(value: bytes | None, at: int) -> Held | None:

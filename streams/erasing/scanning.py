@@ -9,6 +9,7 @@ from kafka.errors import KafkaError
 
 from schemas.topics import OUTCOMES
 from streams.clients import Security, connect, unavailable
+from streams.reading.stretch import read_stretch
 
 FETCH = 8 * 1024 * 1024  # bytes at a time
 
@@ -26,17 +27,12 @@ def scan(
             allow_auto_create_topics=False, max_partition_fetch_bytes=FETCH, max_poll_records=5_000,
         )  # fmt: skip
         with closing(consumer):
-            consumer.assign([part])
-            end = consumer.end_offsets([part])[part]
-            start = consumer.beginning_offsets([part])[part]
-            consumer.seek_to_beginning(part)
+            start, end = consumer.beginning_offsets([part])[part], consumer.end_offsets([part])[part]
             first = start > 0
-            while consumer.position(part) < end and not stop():
-                for record in consumer.poll(timeout_ms=500).get(part, ()):
-                    if first:
-                        began(record.timestamp)
-                        first = False
-                    if record.value is not None:
-                        yield record.value
+            for _, records in read_stretch(consumer, {part: start}, {part: end}, stop=stop):
+                if first:
+                    began(records[0].timestamp)
+                    first = False
+                yield from (record.value for record in records if record.value is not None)
     except KafkaError as error:
         raise unavailable(bootstrap, error, security=security) from None

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from schemas.codec import encode
 from schemas.rows import MemoryKey, TallyKey, TallyRow
 from schemas.topics import MEMORY, SHARES
-from streams.kernel.changes import Changes, Input, Outgoing, Record
 from streams.faust_app.rows import memory_messages
+from streams.kernel.changes import Changes, Input, Outgoing, Record
 from streams.kernel.join import Rules
 from streams.kernel.kernel import Kernel
 from streams.partition_store import PartitionStore

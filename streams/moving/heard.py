@@ -1,6 +1,5 @@
 """Epochs that the topics of rows have heard of: an owner's must be above them, whatever the clocks of its host and of others say."""
 
-import time
 from collections.abc import Collection
 from contextlib import closing
 from threading import Event
@@ -12,6 +11,7 @@ from schemas.errors import InvalidMessage
 from streams.clients import Security, connect
 from streams.moving.topics import ROWS
 from streams.reading.sources import source_of
+from streams.reading.stretch import read_stretch
 
 LAST = 100  # records that are looked at: a former owner's late ones may be the very last
 PATIENCE = 10.0  # s
@@ -24,19 +24,15 @@ def epochs(bootstrap: str, partitions: Collection[int], stop: Event | None = Non
         parts = [TopicPartition(topic.name, number) for topic in ROWS for number in partitions]
         parts = [part for part in parts if part.partition in (consumer.partitions_for_topic(part.topic) or ())]
         starts, ends = consumer.beginning_offsets(parts), consumer.end_offsets(parts)
-        consumer.assign(parts)
-        for part in parts:
-            consumer.seek(part, max(starts[part], ends[part] - LAST))
         heard: dict[int, int] = {}
-        until = time.monotonic() + PATIENCE
-        while any(consumer.position(part) < ends[part] for part in parts):
-            if time.monotonic() > until or (stop is not None and stop.is_set()):
-                raise KafkaTimeoutError(f"the last rows of partitions {sorted(partitions)} could not be read")
-            for records in consumer.poll(timeout_ms=100).values():
-                for record in records:
-                    try:
-                        source, epoch, _ = source_of(record.headers)
-                    except InvalidMessage:  # readers leave it aside too
-                        continue
-                    heard[source] = max(heard.get(source, 0), epoch)
+        last = {part: max(starts[part], ends[part] - LAST) for part in parts}
+        for _, records in read_stretch(consumer, last, ends, stop=lambda: stop is not None and stop.is_set(), patience=PATIENCE):
+            for record in records:
+                try:
+                    source, epoch, _ = source_of(record.headers)
+                except InvalidMessage:  # readers leave it aside too
+                    continue
+                heard[source] = max(heard.get(source, 0), epoch)
+        if stop is not None and stop.is_set():
+            raise KafkaTimeoutError(f"the last rows of partitions {sorted(partitions)} were not read to their end")
         return heard

@@ -20,6 +20,7 @@ from streams.kernel.erased import ErasedPeople, everything_of
 from streams.kernel.join import RULES, Rules, person
 from streams.kernel.kernel import Kernel
 from streams.kernel.share import Share, digest_state
+from streams.reading.stretch import read_stretch
 from streams.replaying.recording import Line
 from streams.replaying.replay import Progress
 
@@ -39,11 +40,7 @@ def replay_topics(
     for kernel in kernels:
         kernel.erased = erased
     try:
-        with closing(
-            connect(
-                KafkaConsumer, bootstrap, security=security, enable_auto_commit=False, bootstrap_timeout_ms=5_000, max_poll_records=2_000
-            )
-        ) as consumer:
+        with closing(connect(KafkaConsumer, bootstrap, security=security, **_READING)) as consumer:
             parts = [[TopicPartition(topic, number) for topic in INPUT_OF] for number in range(partitions)]
             flat = [part for some in parts for part in some]
             starts, ends = _starts(consumer, flat, from_time), consumer.end_offsets(flat)
@@ -111,15 +108,7 @@ def _starts(consumer: Any, parts: list[Any], from_time: int | None) -> dict[Any,
     return {part: found[part].offset if found.get(part) is not None else ends[part] for part in parts}
 
 
-def _records(consumer: Any, parts: list[Any], starts: dict[Any, int], ends: dict[Any, int]) -> Iterator[list[Record]]:
-    """Records of both inputs of a partition, as they come, up to `ends`."""
-    consumer.assign(parts)
-    for part in parts:
-        consumer.seek(part, starts[part])
-    while any(consumer.position(part) < ends[part] for part in parts):
-        for part, fetched in consumer.poll(timeout_ms=500).items():
-            yield [
-                Record(INPUT_OF[part.topic], one.offset, one.timestamp, one.value, one.key or b"")
-                for one in fetched
-                if one.offset < ends[part]
-            ]
+def _records(consumer: Any, parts: list[Any], starts: Mapping[Any, int], ends: Mapping[Any, int]) -> Iterator[list[Record]]:
+    """Records of `parts` as they come, up to `ends`."""
+    for part, fetched in read_stretch(consumer, {part: starts[part] for part in parts}, ends):
+        yield [Record(INPUT_OF[part.topic], one.offset, one.timestamp, one.value, one.key or b"") for one in fetched]
