@@ -38,7 +38,8 @@ lint: $(INSTALLED) ## style and types
 test: setup lint ## what a change must pass: style, types, all tests, a real Kafka broker included
 	$(BIN)/pytest
 
-faults: setup ## kills, zombies and broker failures under load: one digest must come out (long)
+faults: setup ## 34 kinds of faults under load: one digest must come out; and the tests that are too long for `make test` (long)
+	$(BIN)/pytest -m long
 	$(BIN)/python tests/faults/run.py
 
 evaluate: $(INSTALLED) ## the closed loop on a dataset folder: make evaluate DATA=folder (long)

@@ -45,7 +45,7 @@ def python(version: tuple[int, int, int]) -> Finding:
 
 def libraries(role: str) -> Finding:
     """A role of which a part is there is a broken one; one that is wholly absent may not be wanted here."""
-    missing = [name for name in ROLES[role] if find_spec(name) is None]
+    missing = [name for name in ROLES[role] if name not in sys.modules and find_spec(name) is None]  # Faust, once imported, has no spec
     if not missing:
         return Finding(f"role {role}", "ok", "all its libraries are installed")
     remedy = "pip install forage" if role == "base" else f"pip install 'forage[{role}]'"

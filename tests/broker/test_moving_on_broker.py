@@ -102,6 +102,7 @@ def test_takeover_and_replays_come_to_the_same_bytes(bootstrap, fresh_topics, pu
     assert json.loads(forage("data", "digest", "--topics", "--from-time", stamp(since), "--json").stdout) == later
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_a_run_with_more_partitions_is_that_of_the_whole_log(bootstrap, fresh_topics, put, forage, read_all, tmp_path):
     fresh_topics(2, time="CreateTime")
@@ -132,6 +133,7 @@ def test_a_run_with_more_partitions_is_that_of_the_whole_log(bootstrap, fresh_to
     assert state_of(folder) == embedded(LINES, 3)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_a_log_that_was_recorded_from_kafka_fills_topics_with_fewer_partitions(bootstrap, fresh_topics, put, forage, tmp_path):
     fresh_topics(2, time="CreateTime")
@@ -159,6 +161,7 @@ def stamp(ms):
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms / 1000)) + f".{ms % 1000:03d}+00:00"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_rows_are_sent_again_to_topics_that_were_made_anew(bootstrap, fresh_topics, put, read_all, tmp_path):
     fresh_topics(1, time="CreateTime")
@@ -184,6 +187,7 @@ def test_rows_are_sent_again_to_topics_that_were_made_anew(bootstrap, fresh_topi
         assert "was made anew while this worker ran" in worker.said
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_a_log_that_lost_its_tail_or_begins_too_late_is_refused_and_the_remedy_works(node, bootstrap, fresh_topics, put, tmp_path):
     fresh_topics(1, time="CreateTime")

@@ -247,7 +247,7 @@ def test_closing_gives_the_file_up_even_when_the_last_mark_cannot_be_written(pat
 
 def test_a_batch_that_fails_is_not_sent(owner):
     changes = owner.kernel.apply([record(0, page(), 0)])
-    changes.events.append(SavedEvent("s", "impressions", "no time", b""))  # type: ignore[arg-type]
+    changes.events.append(SavedEvent("s", "impressions", "no time", b"", 0, 0))  # type: ignore[arg-type]
     with pytest.raises(Exception, match="no time"):
         owner.store.commit(changes)
     assert (owner.unsent, owner.store.seq) == (0, 0)

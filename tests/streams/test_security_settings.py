@@ -30,7 +30,7 @@ def test_a_secret_is_text_that_is_not_shown():
 
 
 def test_what_clients_print_of_their_configuration_holds_no_password(caplog):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="kafka")
     security = {
         "security_protocol": "SASL_PLAINTEXT",
         "sasl_mechanism": "PLAIN",
