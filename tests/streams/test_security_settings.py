@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from kafka import KafkaAdminClient
@@ -67,10 +67,11 @@ def listener(answer: bytes | None) -> Iterator[str]:
             except OSError:
                 return
             held.append(connection)
-            if answer is not None:
-                connection.recv(1)
-                connection.sendall(answer)
-                connection.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # the other side may be gone already
+                if answer is not None:
+                    connection.recv(1)
+                    connection.sendall(answer)
+                    connection.shutdown(socket.SHUT_RDWR)
 
     thread = threading.Thread(target=serve)
     thread.start()
