@@ -61,13 +61,13 @@ class StateStore:
     def at(cls, url: str) -> "StateStore":
         """The store of a folder, a file:// or an s3:// URL. Keys for S3 come from where AWS's tools look: environment, files, role.
         Raises Unavailable, InvalidSetting."""
-        shown = url.partition("?")[0]
+        shown = _shown(url)
         try:
             files, root = _s3(url) if url.startswith("s3://") else _other(url)
             files.create_dir(root, recursive=True)
         except (OSError, ValueError) as error:
             raise Unavailable(
-                f"state store {shown} cannot be used ({_why(error)}); give a folder or an s3:// URL that this worker may write"
+                f"state store {shown} cannot be used ({_why(error, url)}); give a folder or an s3:// URL that this worker may write"
             ) from None
         return cls(files, root)
 
@@ -199,10 +199,11 @@ def _s3(url: str) -> tuple[fs.FileSystem, str]:
     parts = urlsplit(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     known = {"region", "scheme", "endpoint_override", "tls_ca_file_path"}
-    if "@" in parts.netloc or given.keys() - known:
-        wrong = "a key before the bucket" if "@" in parts.netloc else f"the option {min(given.keys() - known)}"
+    keys = "@" in url.partition("?")[0]  # not in netloc alone: a secret may hold a /, where that would end
+    if keys or given.keys() - known:
+        wrong = "a key before the bucket (or an @ in its path)" if keys else f"the option {min(given.keys() - known)}"
         raise InvalidSetting(
-            f"state store s3://{parts.netloc.rpartition('@')[2]}{parts.path} has {wrong}; keys are taken from AWS_ACCESS_KEY_ID and "
+            f"state store {_shown(url)} has {wrong}; keys are taken from AWS_ACCESS_KEY_ID and "
             f"AWS_SECRET_ACCESS_KEY (or AWS's files, or a role), and only {', '.join(sorted(known))} may follow the ?"
         )
     files = fs.S3FileSystem(connect_timeout=CONNECT, request_timeout=ANSWER, **given)
@@ -214,9 +215,15 @@ def _other(url: str) -> tuple[fs.FileSystem, str]:
     return files, root
 
 
-def _why(error: Exception) -> str:
-    """What went wrong, without the key that AWS's answers may name."""
-    return re.sub(r"\b[A-Z0-9]{16,}\b", "***", str(error))[:400]
+def _shown(url: str) -> str:
+    """Without what may be keys: all before an @, and the options. A folder's name may hold both."""
+    scheme, sep, place = url.partition("?")[0].partition("://")
+    return f"{scheme}://{place.rpartition('@')[2]}" if sep and scheme != "file" else url
+
+
+def _why(error: Exception, url: str) -> str:
+    """What went wrong, without the URL as it was given, which Arrow repeats, and the key that AWS's answers may name."""
+    return re.sub(r"\b[A-Z0-9]{16,}\b", "***", str(error).replace(url, _shown(url)))[:400]
 
 
 def _read(source: IO[bytes], stop: Event) -> bytes:

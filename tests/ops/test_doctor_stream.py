@@ -172,3 +172,9 @@ def test_state_store(tmp_path):
     assert states(state_store(here, look(workers=0), now=NOW)) == [("state store", "note")]
     (fresh,) = state_store(here, look(), now=NOW - 4_900)
     assert (fresh.state, fresh.remedy) == ("ok", "")
+
+
+def test_a_secret_in_the_url_of_the_state_store_is_not_printed():
+    (found,) = state_store(Settings(state_store="s3://AKIAEXAMPLE:wJalr/XUt@bucket/x"), look(), now=NOW)
+    assert (found.state, bool(found.remedy)) == ("problem", True)
+    assert not [part for part in ("AKIA", "wJalr", "XUt") if part in repr(found)]

@@ -300,7 +300,7 @@ def test_a_server_that_never_answers_is_given_up(keys, monkeypatch):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("s3://KEY:hidden@bucket/state", r"s3://bucket/state has a key before the bucket; keys are taken from AWS_ACCESS_KEY_ID"),
+        ("s3://KEY:hidden@bucket/state", r"s3://bucket/state has a key before the bucket .*; keys are taken from AWS_ACCESS_KEY_ID"),
         ("s3://bucket/state?secret_key=hidden", r"s3://bucket/state has the option secret_key; .*only endpoint_override, region"),
     ],
 )
@@ -308,3 +308,13 @@ def test_keys_in_a_url_are_refused_and_not_repeated(url, words):
     with pytest.raises(InvalidSetting, match=words) as caught:
         StateStore.at(url)
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "S3", "s3a", "gs"])
+@pytest.mark.parametrize("options", ["", "?secret_key=Zh1dden"])
+def test_a_secret_with_a_slash_in_a_url_is_said_nowhere(scheme, options):
+    url = f"{scheme}://AKIAEXAMPLE:wJalr/XUt@bucket/x{options}"
+    with pytest.raises((InvalidSetting, Unavailable), match=rf"state store {scheme}://bucket/x ") as caught:
+        StateStore.at(url)
+    assert not [part for part in ("AKIA", "wJalr", "XUt", "Zh1dden") if part in str(caught.value)]
+    assert isinstance(caught.value, InvalidSetting) or scheme != "s3"
