@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Send impres
 
 @app.command()
 def send(
-    source: Annotated[str, typer.Argument(metavar="LOG|-", help="A log of `forage evaluate loop --record`, or - for events on stdin.")],
+    source: Annotated[str, typer.Argument(metavar="LOG|-", help="A log of `events record` or `evaluate loop --record`; - for stdin.")],
     bootstrap: Bootstrap = "",
     json: AsJson = False,
 ) -> None:

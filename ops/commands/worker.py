@@ -36,7 +36,8 @@ def worker(
         str, typer.Option(help="Name of this worker's slot: restarted under it, a worker gets its partitions back at once.")
     ] = "",
     from_log_start: Annotated[
-        bool, typer.Option(help="Let empty partitions begin where the log begins now, although records before that were deleted.")
+        bool,
+        typer.Option("--from-log-start", help="Let empty partitions begin where the log begins now, although older records were deleted."),
     ] = False,
     from_time: Annotated[
         str, typer.Option(help="Let empty partitions begin at the first events of this time or later: 2026-11-20T00:00:00Z.")

@@ -49,7 +49,7 @@ class Recorder:
 def read_log(path: Path) -> Iterator[Line]:
     """The lines of a LOG. Raises NotFound, or CorruptFile naming the line."""
     if not path.exists():
-        raise NotFound(f"no log at {path}; make one with `forage evaluate loop DIR --record {path}`")
+        raise NotFound(f"no log at {path}; make one with `forage events record {path}` or `forage evaluate loop DIR --record {path}`")
     last = 0
     with _open(path, "rb") as file:
         for number, line in enumerate(_lines(file, path), start=1):
