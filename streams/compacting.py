@@ -35,9 +35,11 @@ def add_up_memory(store: Store, *, resent: int) -> Iterator[Statement]:
         elif one["run"]:
             break
     runs = ", ".join(map(str, taken))
+    # A sum of zero over these runs may belong to a row in an older one, and so do the people who stand in it.
+    people = f"len(flatten(list(clients))) > 0 AND EXISTS (SELECT 1 FROM memory WHERE run NOT IN ({runs}))"
     yield (
         f"INSERT INTO memory BY NAME {shares.ADDED}, max(seq) AS seq, {sizes[0]['run'] + 1} AS run FROM memory WHERE run IN ({runs}) "
-        f"{shares.BY_KEY} HAVING {shares.NOT_ZERO} OR max(seq) > ? {shares.IN_ORDER}",
+        f"{shares.BY_KEY} HAVING {shares.NOT_ZERO} OR max(seq) > ? OR ({people}) {shares.IN_ORDER}",
         [resent],
     )
     yield f"DELETE FROM memory WHERE run IN ({runs})", []

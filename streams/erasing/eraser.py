@@ -31,6 +31,7 @@ class Task(NamedTuple):
     began: int
     full: Sequence[MemoryKey]
     waiting: Sequence[bytes]
+    settled: frozenset[tuple[int, int]]  # (client, until) of whom nothing was open at `watermark`: what closes later was not looked for
 
 
 def accept(store: PartitionStore, kernel: Kernel, requests: Mapping[int, int]) -> list[Outgoing]:
@@ -50,7 +51,9 @@ def task(store: PartitionStore, kernel: Kernel) -> Task | None:
     if not (now_due := due(store.erasings(busy=True), kernel)):
         return None
     waiting = [out.value for _, out in store.outbox(store.last_sent()) if out.topic == OUTCOMES.name and out.value is not None]
-    return Task(now_due, store.erasings(), kernel.clock.watermark, store.began(), store.full_rows([one.client for one in now_due]), waiting)
+    watermark, full = kernel.clock.watermark, store.full_rows([one.client for one in now_due])
+    over = frozenset((one.client, one.until) for one in now_due if settled(one, kernel, watermark))
+    return Task(now_due, store.erasings(), watermark, store.began(), full, waiting, over)
 
 
 def look(given: Task, values: Iterable[bytes], rules: Rules) -> Found:
@@ -76,7 +79,7 @@ def take_away(store: PartitionStore, kernel: Kernel, given: Task, found: Found, 
         many[client] = many.get(client, 0) + 1
     after = [
         one._replace(
-            through=ALL if settled(one, kernel, given.watermark) else given.watermark, seq=store.seq + 1,
+            through=ALL if (one.client, one.until) in given.settled else given.watermark, seq=store.seq + 1,
             searches=one.searches + many.get(one.client, 0), before=max(one.before, found.begin),
         )
         for one in given.due

@@ -79,7 +79,7 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
             numbers = _both_inputs(assigned)
             try:
                 await super().perform_seek()
-                await owners.own(numbers, await self._reach(assigned))
+                await owners.own(numbers, await self._reach(assigned), again=self._reach_of)
                 await self._seek_to_stores()
                 if set(owners) != numbers:  # revoked while a file or the broker was waited for
                     raise RebalanceAgain
@@ -116,13 +116,15 @@ class StoreConsumer(driver.Consumer):  # type: ignore[misc]
                     reach.setdefault(tp.partition, {})[INPUT_OF[tp.topic]] = Reach(starts[tp], ends[tp], begins.get(tp))
         return reach
 
+    async def _reach_of(self, number: int) -> dict[Input, Reach] | None:
+        return (await self._reach({tp for tp in self._assigned() if tp.partition == number})).get(number)
+
     async def _check_jump(self, tp: TP) -> None:
         """What was fetched does not follow what was fetched before. Kafka leaves offsets out after transactions; but aiokafka goes to the
         start of a log whose records were deleted or lost, and says nothing. Raises StaleLog."""
-        numbers = {one for one in self._assigned() if one.partition == tp.partition}
-        reach, owner = await self._reach(numbers), self.app.owners.get(tp.partition)
-        if owner is not None and tp.partition in reach:
-            check(owner.next, reach[tp.partition], partition=tp.partition)
+        reach, owner = await self._reach_of(tp.partition), self.app.owners.get(tp.partition)
+        if owner is not None and reach is not None:
+            check(owner.next, reach, partition=tp.partition)
 
     async def verify_all_partitions_active(self) -> None:
         """Nothing: our watchdog sees what is applied. Faust's look at every partition ended workers whose position was being reset."""

@@ -51,6 +51,12 @@ class Dirty(Generic[K]):
             ready.append(key)
         return ready
 
+    def hurry(self) -> None:
+        """All of it is due now."""
+        for key, (seq, _) in self._later.items():
+            self._now[key] = min(seq, self._now.get(key, seq))
+        self._later.clear()
+
     def oldest(self) -> int | None:
         """The first transaction that something still waits for."""
         first = [seq for seq, _ in islice(self._later.values(), 1)]
@@ -74,7 +80,7 @@ class Owner:
         self._memory: Dirty[MemoryKey] = Dirty()
         self._tallies: Dirty[TallyKey] = Dirty()
         self._unmarked: tuple[int, int] | None = None
-        self._rows_from, self._clock = 0, clock  # wall ms
+        self._rows_from, self._looked, self._clock = 0, 0, clock  # wall ms
         self.closed = False
         self._taken_up_to = self._marked = store.last_sent()
         self.resend(now)
@@ -133,6 +139,11 @@ class Owner:
         Nothing after `close`: a rebalance may come while another owner's messages are on their way. `sharing`: owners on this thread."""
         if self.closed:
             return
+        if now < self._looked:  # the clock was set back: nothing waits for a time that is far off now
+            self._rows_from = 0
+            self._memory.hurry()
+            self._tallies.hurry()
+        self._looked = now
         outbox, self._outbox = self._outbox, []
         yield from (out for _, out in outbox)
         self._taken_up_to = self.store.seq

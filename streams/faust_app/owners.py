@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from kafka.errors import KafkaError
 
-from schemas.errors import CorruptFile, PartitionMismatch, Unavailable
+from schemas.errors import CorruptFile, PartitionMismatch, StaleLog, Unavailable
 from streams.erasing.eraser import accept, finish, ready
 from streams.erasing.erasing import Erasing
 from streams.faust_app.config import WorkerConfig
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 # s: a zombie holds its files until it wakes and sees that it was put out of the group.
 PATIENCE, SILENCE, RETRY = 60.0, 3.0, 0.2
 T = TypeVar("T")
+Ask = Callable[[int], Awaitable[Log | None]]
 Heard = Callable[[Collection[int], Event], Mapping[int, int]]
 
 
@@ -59,12 +60,13 @@ class Owners(Mapping[int, Owner]):
     def __len__(self) -> int:
         return len(self._owned)
 
-    async def own(self, partitions: set[int], logs: Mapping[int, Log]) -> None:
-        """Own exactly these, of which the log has `logs`. When this fails or is cancelled, some of them may be owned."""
+    async def own(self, partitions: set[int], logs: Mapping[int, Log], *, again: Ask | None = None) -> None:
+        """Own exactly these, of which the log has `logs`; `again` asks for that of one. When this fails or is cancelled, some of them may
+        be owned."""
         self.release(set(self._owned) - partitions)
         await self._listen(partitions - set(self._owned))
         for partition in sorted(partitions - set(self._owned)):
-            self._owned[partition] = await self._open(partition, logs[partition])
+            self._owned[partition] = await self._open(partition, logs[partition], again)
             self._fresh[partition] = time.monotonic()
 
     def release(self, partitions: set[int]) -> None:
@@ -123,7 +125,7 @@ class Owners(Mapping[int, Owner]):
             except KafkaError:
                 await asyncio.sleep(RETRY)
 
-    async def _open(self, partition: int, reach: Log) -> Owner:
+    async def _open(self, partition: int, reach: Log, again: Ask | None) -> Owner:
         """Waits while another owner has the file, or the disk takes nothing. A file that does not read is set aside (that is, renamed):
         the newest checkpoint that does read takes its place, or the log alone."""
         path, started, passed, told = self.config.folder / f"partition-{partition}.duckdb", time.monotonic(), set[str](), False
@@ -133,6 +135,10 @@ class Owners(Mapping[int, Owner]):
                 with self.meter.long(f"opening partition {partition}"):
                     taken = await _in_thread(partial(self._fetch, path, partition, passed, reach))
                     owner = self._owner(path, partition, reach)
+            except StaleLog:  # a former owner may have applied what came after the log was asked for its ends
+                if again is None or (newer := await again(partition)) is None:
+                    raise
+                reach, again = newer, None
             except CorruptFile as error:
                 if not existed and taken is None:  # an empty file that does not read: another one would not either
                     raise

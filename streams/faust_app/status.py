@@ -123,12 +123,12 @@ class Meter:
     def long(self, what: str) -> Iterator[None]:
         """Work that may take long on a slow disk or line: nothing is expected to move meanwhile."""
         self.beats += 1
-        self.busy = what
+        before, self.busy = self.busy, what  # they nest: a checkpoint may fall into an opening
         try:
             yield
         finally:
             self.beats += 1
-            self.busy = ""
+            self.busy = before
 
     def checkpointed(self, partition: int, seconds: float) -> None:
         """A checkpoint is safe."""

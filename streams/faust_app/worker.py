@@ -17,7 +17,7 @@ import faust
 from faust.types import TP
 
 from schemas.codec import encode
-from schemas.errors import Unavailable
+from schemas.errors import InvalidSetting, Unavailable
 from schemas.events import Tick
 from schemas.topics import ACTIONS, IMPRESSIONS
 from streams.access import require
@@ -209,6 +209,8 @@ def run(
 
 def hold_slot(folder: Path, instance: str | None) -> int:
     """Lock the name of a slot on this host: two members of one name would steal the group from each other about every second."""
+    if "/" in (instance or ""):
+        raise InvalidSetting(f"--instance is {instance}: it names a file too; use letters, digits, - and _")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / f"slot-{instance or os.getpid()}.lock", os.O_CREAT | os.O_RDWR, 0o644)

@@ -83,6 +83,10 @@ class Out:
         message = Amendment.model_construct(amendment_id=id_, final_id=search.final_id, time=time, event=event)
         self._send("amendment", id_, encode(message), time)
 
+    def refused(self, topic: Input, value: bytes, time: int, reason: Reason) -> bool:
+        """Was it quarantined for this before?"""
+        return bool(self.ids.contents(hashed_id("quarantine", digest("quarantine", topic, reason, b"", value)), time))
+
     def quarantine(self, topic: Input, value: bytes, time: int, reason: Reason, error: str, *, key: bytes = b"") -> None:
         """The original bytes and why they do not count. A repeat has the same id (topic, reason, bytes) and is dropped.
 

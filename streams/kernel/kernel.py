@@ -75,11 +75,11 @@ class Kernel:
         if isinstance(event, Tick | SuggestImpression | SuggestAccept):
             counters[event.type] += 1
             return None
+        if (right := partition_of(event.search_id, self.partitions)) != self.partition:
+            return out.forward(topic, right, event.search_id, value, time)
         if self.erased is not None and self.erased.takes(event, time, self.searches, out):
             counters["erased"] += 1
             return None
-        if (right := partition_of(event.search_id, self.partitions)) != self.partition:
-            return out.forward(topic, right, event.search_id, value, time)
         if abs(event.ts - time) > DAY_MS:
             rule = f"ts {event.ts} is more than 24 h from the record's time {time}; send events within a day, with ts in milliseconds UTC"
             return out.quarantine(topic, value, time, "ts_out_of_range", rule)

@@ -34,11 +34,13 @@ class Searches:
                 self._open(search)
             search.pages.append(Fact(saved.time, saved.value))
         for saved in sorted((one for one in events if one.topic == "actions"), key=lambda one: one.time):
+            if out.refused("actions", saved.value, saved.time, "too_late"):
+                continue  # it was held until its search came, and was too late for it
             fact, action = Fact(saved.time, saved.value), decode(Action, saved.value)
             if (search := self.alive(saved.search_id, saved.time)) is not None:
                 search.actions.append((fact, action))
             elif not any(saved.time >= t0 - self.rules.window for t0 in self._known(saved.search_id, saved.time, out)):
-                self._hold(fact, action)  # else its search has passed, or it was too late for it
+                self._hold(fact, action)  # else its search has passed
         for some in self.open.values():
             for search in some:
                 search.final = watermark > search.close(self.rules.window, self.rules.settle)

@@ -30,7 +30,7 @@ class Share:
 
 def fold_days(memory: MemoryCounts) -> MemoryCounts:
     """The same counts with days older than 90 before the newest added into day 0."""
-    newest = max((key[3] for key in memory), default=0)
+    newest = max((key[3] for key, (row, _) in memory.items() if any(row)), default=0)
     out: MemoryCounts = {}
     for key, (counts, clients) in memory.items():
         at = key if key[3] >= newest - DAYS_KEPT else (*key[:3], 0)
@@ -43,7 +43,7 @@ def digest_state(shares: Iterable[Share], kernels: Iterable[Kernel]) -> dict[str
     whole = Share()
     for share in shares:
         whole.add(share)
-    newest = max((key[3] for key in whole.tallies), default=0)
+    newest = max((key[3] for key, sums in whole.tallies.items() if sums.any()), default=0)
     parts: dict[str, object] = {
         "memory": sorted([*key, row, sorted(clients)] for key, (row, clients) in fold_days(whole.memory).items() if any(row)),
         "tallies": sorted([*key, sums.tolist()] for key, sums in fold(whole.tallies, newest).items() if sums.any()),

@@ -24,6 +24,7 @@ class Fitted(NamedTuple):
 
     definition: Definition
     arrays: Mapping[str, Array]
+    erasures: int  # that the finals had seen
 
 
 Fit = Callable[[], Fitted]
@@ -43,6 +44,7 @@ class Publisher:
         self._rows: dict[tuple[int, TallyKey], Sums] = {}
         self._arrays: dict[str, Array] = {}
         self._fits = 0  # of the models
+        self._erasures = 0
         self._changed = True
 
     def add(self, tallies: Tallies) -> None:
@@ -74,6 +76,7 @@ class Publisher:
     def erase(self, people: Mapping[str, int]) -> None:
         """Finals of these people (keyed hash -> time in ms) up to that time go, and models that have seen them are fitted anew."""
         if self.finals.erase(people):
+            self._erasures += 1  # a fit that is under way has seen these people: it is not taken
             self._fits = 0
             if not fits_due(self.finals.count):  # too few are left for a fit
                 self._arrays, self._changed = {}, True
@@ -95,12 +98,12 @@ class Publisher:
         if due <= self._fits:
             return None
         self._fits = due
-        models, finals, definition, last = self._models, self.finals.sorted(), self.definition, dict(self._arrays)
-        return lambda: Fitted(definition, fit_models(models, finals, definition, last))
+        models, finals, definition, last, erasures = self._models, self.finals.sorted(), self.definition, dict(self._arrays), self._erasures
+        return lambda: Fitted(definition, fit_models(models, finals, definition, last), erasures)
 
     def take(self, fitted: Fitted) -> None:
-        """Publish these arrays of models from now on, unless the definition has changed meanwhile."""
-        if fitted.definition is self.definition:
+        """Publish these arrays of models from now on, unless the definition has changed or people were erased meanwhile."""
+        if fitted.definition is self.definition and fitted.erasures == self._erasures:
             self._take(fitted.arrays)
 
     def keep(self, content: Content) -> None:

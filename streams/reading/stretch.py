@@ -22,9 +22,10 @@ def read_stretch(
         consumer.seek(part, offset)
     heard = time.monotonic()
     while any(consumer.position(part) < ends[part] for part in starts) and not stop():
-        for part, fetched in consumer.poll(timeout_ms=200).items():
-            heard = time.monotonic()
+        for part, fetched in (came := consumer.poll(timeout_ms=200)).items():
             if records := [one for one in fetched if one.offset < ends[part]]:
                 yield part, records
-        if time.monotonic() - heard > patience:
+        if came:
+            heard = time.monotonic()  # only now: the caller may have taken its time
+        elif time.monotonic() - heard > patience:
             raise KafkaTimeoutError(f"nothing came for {patience:.0f} s; is the broker still running?")

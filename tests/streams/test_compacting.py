@@ -126,6 +126,25 @@ def test_a_fold_is_sent_rows_first_gone_rows_as_tombstones_which_go_when_nobody_
     assert store._one(rows, [DAY]) == 0
 
 
+def test_people_of_a_row_in_an_older_run_outlive_a_sum_of_zero_in_the_newer_ones(store):
+    """Another person acts, then what an erased one did is subtracted, in deltas that add up to zero beside an older, larger run."""
+    key, at = ("q", "", "e", DAY), {"impressions": 1, "actions": 0}
+    changed(store, {("q", "", f"x{number}", DAY): 1 for number in range(100)} | {key: 1})
+    store.compact(RULES, NOW)
+    store.commit(Changes(memory={key: ([1, *[0] * (WIDTH - 1)], frozenset({7}))}, next=at, times=at))
+    changed(store, {key: -1})
+    store.mark_sent(store.seq, NOW)
+    store.compact(RULES, NOW + KEEP_SENT + 1)
+    assert as_counts(store.memory_rows([key])) == {key: ([1, *[0] * (WIDTH - 1)], frozenset({7}))}
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up(store):
+    owner = Owner(store, RULES, now=NOW, clock=lambda: 0.0)
+    owner.apply([record(0, page(), 0)], NOW)
+    list(owner.take(NOW))
+    assert MEMORY.name in {one.topic for one in owner.take(NOW - 3_600_000)}
+
+
 def test_after_reading_rows_back_an_owner_rests_four_times_as_long(store):
     times = iter([0.0, 0.5, 10.0, 10.0])
     owner = Owner(store, RULES, now=NOW, clock=lambda: next(times))

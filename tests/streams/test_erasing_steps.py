@@ -1,6 +1,7 @@
 """Steps of an erasure: crashes between any two of them, repeats, other owners, sketches, and what is said about it."""
 
 import shutil
+from functools import partial
 
 import pytest
 
@@ -9,6 +10,7 @@ from memory_index.outcome_log import OutcomeLog
 from schemas.base import DAY_MS
 from schemas.events import Tick
 from schemas.topics import MEMORY, OUTCOMES
+from streams.erasing.eraser import take_away
 from streams.kernel.changes import INPUTS
 from streams.publishing.concluding import concluded
 from tests.streams.erasing_rig import Rig, hashed
@@ -333,3 +335,24 @@ def test_outcomes_of_erased_people_leave_their_log(tmp_path, rig):
     assert erase_outcomes(kept.folder, {person: UNTIL}) == 1
     assert erase_outcomes(kept.folder, {person: UNTIL}) == 0
     assert {one.client for one in kept.read() if one.type == "final"} == {f"{hashed(who):016x}" for who in ("u0", "u2")}
+
+
+def test_a_search_that_closes_while_the_outcomes_are_looked_through_is_taken_away_the_next_time(rig):
+    log = Log()
+    log.search("s", "ann", 0)
+    log.tick(WINDOW - 1_000)
+    rig.apply(log.records)
+    rig.send()
+    rig.erase("ann", UNTIL)
+    given, found = rig.look()
+    before = len(log.records)
+    log.tick(WINDOW + 1_000)
+    rig.apply(log.records[before:])
+    rig.owner.change(partial(take_away, given=given, found=found, now=rig.now))
+    assert len(found.searches) == 0
+    before = len(log.records)
+    log.tick(3 * WINDOW)
+    rig.apply(log.records[before:])
+    rig.send()
+    assert rig.take_away() == 1
+    assert len(rig.owner.store.memory_rows()) == 0

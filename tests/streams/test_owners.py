@@ -250,3 +250,24 @@ def test_a_file_that_cannot_be_had_is_waited_for_with_a_word_then_given_up(confi
     with PartitionStore.open(config.folder / "partition-0.duckdb", 0, 1), pytest.raises(Unavailable, match="one owner at a time"):
         run(config)
     assert "partition 0 waits" in caplog.text
+
+
+def test_a_log_that_seems_to_have_lost_its_end_is_asked_for_it_again(config):
+    """A former owner may have applied what came after the ends were asked for."""
+    owned = owners(config)
+    (owner,) = own(owned, 0)
+    for number in range(3):
+        owner.apply([record(number, page(f"s{number}"), 0)], 0)
+    owned.release({0})
+    early, late = ({topic: Reach(0, end) for topic in ALL} for end in (2, 3))
+
+    async def again(partition):
+        return late
+
+    async def never(partition):
+        return early
+
+    asyncio.run(owned.own({0}, {0: early}, again=again))
+    owned.release({0})
+    with pytest.raises(StaleLog, match="ends at offset 2"):
+        asyncio.run(owned.own({0}, {0: early}, again=never))

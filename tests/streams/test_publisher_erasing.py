@@ -40,3 +40,12 @@ def test_where_too_few_are_left_for_a_fit_the_models_go():
     assert publisher.refresh().arrays.keys() >= {"seen.rewards"}
     publisher.erase({f"{1:016x}": T0 + 1_000})
     assert not any(name.startswith("seen") for name in publisher.refresh().arrays)
+
+
+def test_a_fit_that_is_under_way_does_not_bring_erased_people_back():
+    publisher = Publisher(DEFINITION, [Seen()])
+    publisher.conclude(concluded(range(60)))
+    fit = publisher.due()
+    publisher.erase({f"{1:016x}": T0 + 1_000})
+    publisher.take(fit())
+    assert not any(name.startswith("seen") for name in publisher.refresh().arrays)

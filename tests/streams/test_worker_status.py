@@ -108,3 +108,12 @@ def test_lag_is_the_end_of_the_log_less_what_was_applied():
     ends = {Place("impressions", 0): 7, Place("actions", 0): 8, Place("impressions", 1): 1, Place("actions", 9): 100}
     status = Status(partitions=partitions, ends=ends)
     assert status.lag() == {Place("impressions", 0): 2, Place("actions", 0): 0, Place("impressions", 1): 0}
+
+
+def test_long_works_nest():
+    meter = Meter()
+    with meter.long("opening partition 1"):
+        with meter.long("the checkpoint of partition 0"):
+            assert meter.busy == "the checkpoint of partition 0"
+        assert meter.busy == "opening partition 1"
+    assert meter.busy == ""
