@@ -61,7 +61,7 @@ def test_searches_that_nothing_touches_sleep_as_a_tenth(monkeypatch):
 def test_an_action_that_was_refused_stays_refused_after_a_restart():
     """Held, then too late for a search that is forgotten early, since its page is from the day before; then the id comes again."""
     kernel, saved, ids = Kernel(0, 1, RULES), [], []
-    late = page("s", at=63 * MIN - 1_350 * MIN)
+    late = page("s", at=-1_350 * MIN)  # its id is forgotten 2 h after START
     for at, event in ((111 * MIN, act("1", at=111 * MIN)), (63 * MIN, late), (122 * MIN, page("s", number=2, at=122 * MIN))):
         changes = kernel.apply([record(kernel.next["actions" if event.type == "action" else "impressions"], event, at)])
         saved, ids = saved + changes.events, ids + changes.ids
