@@ -19,7 +19,7 @@ def make_folder(path: Path) -> None:
 def write_then_rename(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, sync it, rename it over `path`, sync the folder.
 
-    Raises Unavailable when the disk does not take it: what stood under `path` before stands there still.
+    Raises Unavailable when the disk does not take it: what stood under `path` before stands there still, and nothing beside it.
     """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
@@ -27,9 +27,11 @@ def write_then_rename(path: Path, write: Callable[[Path], object]) -> None:
         _sync(temporary)
         os.replace(temporary, path)
         _sync(path.parent)
-    except OSError as error:
+    except (OSError, Unavailable) as error:
         with suppress(OSError):  # half a file must not take the room that the next one needs
             temporary.unlink(missing_ok=True)
+        if isinstance(error, Unavailable):
+            raise
         raise Unavailable(f"{path} is not written ({error}); make room on that disk, or give a folder that can be written") from error
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +15,37 @@ from memory_index.store import Store
 AT_ONCE = 100_000  # rows
 
 
-def rewritten(store: Store, schema_sql: Sequence[str]) -> Store:
+def rewrite(store: Store, schema_sql: Sequence[str]) -> None:
     """The same tables in a new file, which takes the place of the old one: what was deleted lingers in no free block and no WAL.
 
-    `store` is closed. The old file is there until the new one is whole. Raises as Store does.
+    Nobody else can have the file meanwhile. The old file is there until the new one is whole; then, and after Unavailable, `store` goes on
+    with what is there. Raises as Store does.
     """
     path = store.path
 
     def fill(to: Path) -> None:
-        for stale in (to, Path(f"{to}.wal")):  # of a rewriting that was cut off
-            stale.unlink(missing_ok=True)
+        _unlink(to)  # of a rewriting that was cut off
         with Store(to, schema_sql) as copy:
             for name in store.query("SELECT table_name AS name FROM duckdb_tables()")["name"].to_pylist():
                 _copy(name, store, copy)
             copy.checkpoint()
         Path(f"{to}.lock").unlink()
         store.checkpoint()
-        store.close()  # its WAL is gone with this: none may meet the new file
+        store.disconnect()  # its WAL is gone with this: none may meet the new file
 
-    write_then_rename(path, fill)
-    return Store(path, schema_sql)
+    try:
+        write_then_rename(path, fill)
+    except BaseException:
+        with suppress(OSError):  # half a file must not keep the disk full
+            _unlink(path.with_name(f"{path.name}.tmp"))
+        raise
+    finally:
+        store.connect()
+
+
+def _unlink(path: Path) -> None:
+    for end in ("", ".wal", ".lock"):
+        Path(f"{path}{end}").unlink(missing_ok=True)
 
 
 def _copy(name: str, store: Store, copy: Store) -> None:

@@ -41,8 +41,7 @@ class Store:
         self.path = Path(path)
         self._lock = self._own()
         try:
-            with self._refusals():
-                self._con = duckdb.connect(str(self.path), config=_CONFIG)
+            self.connect()
             with self._refusals():
                 for sql in schema_sql:
                     self._con.execute(sql)
@@ -86,10 +85,20 @@ class Store:
         with self._refusals():
             self._con.execute("CHECKPOINT")
 
-    def close(self) -> None:
-        """Close the file and give it up to the next owner. Closing twice is harmless."""
+    def connect(self) -> None:
+        """Open the file, anew if it is open or was disconnected. Raises as the constructor does."""
+        self.disconnect()
+        with self._refusals():
+            self._con = duckdb.connect(str(self.path), config=_CONFIG)
+
+    def disconnect(self) -> None:
+        """Close the file and stay its owner: until `connect()`, another file may take its place."""
         if hasattr(self, "_con"):
             self._con.close()
+
+    def close(self) -> None:
+        """Close the file and give it up to the next owner. Closing twice is harmless."""
+        self.disconnect()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -148,8 +157,7 @@ class Store:
         return handle
 
     def _set_aside(self) -> str:
-        if hasattr(self, "_con"):
-            self._con.close()
+        self.disconnect()
         free = next(n for n in count(1) if not any(Path(f"{self.path}{end}.corrupt-{n}").exists() for end in ("", ".wal")))
         for end in ("", ".wal"):
             with suppress(FileNotFoundError):

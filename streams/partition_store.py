@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from learners.tallies import Tallies
 from memory_index import shares
-from memory_index.erasure import rewritten
+from memory_index.erasure import rewrite
 from memory_index.store import Store
 from schemas.errors import PartitionMismatch, StaleLog
 from schemas.rows import SKETCH, MemoryKey, TallyKey
@@ -233,7 +233,7 @@ class PartitionStore:
         zeros = f"(SELECT {', '.join(shares.KEYS)} FROM memory {shares.BY_KEY} HAVING NOT ({shares.NOT_ZERO}) AND max(seq) <= ?) AS zeros"
         same = " AND ".join(f"memory.{name} = zeros.{name}" for name in shares.KEYS)
         self._store.append({}, [(f"DELETE FROM memory USING {zeros} WHERE {same}", [self.resend_from(now)])])
-        self._store = rewritten(self._store, schema())
+        rewrite(self._store, schema())
 
     def checkpoint(self) -> None:
         """Fold the WAL into the file: a copy of it now holds everything."""
