@@ -83,7 +83,9 @@ def _pass(kernel: Kernel, now: int) -> Changes:
 
 
 def _ids(files: Sequence[Store], before: int) -> None:
-    known = pa.concat_tables([one.query("SELECT DISTINCT * FROM ids") for one in files[:before]])
+    """Each once: after an earlier spreading the files have many in common."""
+    known = pa.concat_tables([one.query("SELECT bucket, id, content FROM ids") for one in files[:before]])
+    known = known.group_by(["bucket", "id", "content"]).aggregate([])
     for one in files:
         one.append({"ids": known}, [("DELETE FROM ids", [])])
 

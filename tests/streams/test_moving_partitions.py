@@ -121,6 +121,19 @@ def test_what_was_open_is_where_its_events_will_go(folder, logs):
     assert places == {search: partition_of(search, 5) for search in places}
 
 
+def test_moving_twice_leaves_each_id_once(folder, logs):
+    before = {row for number in range(2) for row in ids_of(folder, number)}
+    move(logs, 3, folder)
+    move(logs, 5, folder)
+    for number in range(5):
+        assert sorted(ids_of(folder, number)) == sorted(before)
+
+
+def ids_of(folder, number):
+    with Store(file_of(folder, number), schema()) as store:
+        return [tuple(row.values()) for row in store.query("SELECT bucket, id, content FROM ids").to_pylist()]
+
+
 def test_records_that_were_placed_by_the_old_count_are_sent_on_and_count_once(folder, logs):
     """Producers learn of new partitions some minutes late."""
     move(logs, 3, folder)
