@@ -16,7 +16,9 @@ _CONFIG = {
     "threads": "1",  # one file per partition, many partitions a machine
     "checkpoint_threshold": "128MB",  # of WAL: the default of 16 MB folds the file several times a second under load
     "memory_limit": "1GB",  # a bound, not a reservation: adding up 1M rows stays below it
-    "max_temp_directory_size": "2GB",  # beside the file, for what does not fit in memory; DuckDB would take 90 % of the disk
+    # Of the folder NAME.spill, for what does not fit in memory. DuckDB would take 90 % of the disk, and the name NAME.tmp, which is that of
+    # a file that is written anew (memory_index.durable): what a killed process left there would be in its way for good.
+    "max_temp_directory_size": "2GB",
     "enable_external_access": "false",  # SQL reaches this file and nothing else
     "autoinstall_known_extensions": "false",  # no code comes over the network
     "autoload_known_extensions": "false",
@@ -89,7 +91,7 @@ class Store:
         """Open the file, anew if it is open or was disconnected. Raises as the constructor does."""
         self.disconnect()
         with self._refusals():
-            self._con = duckdb.connect(str(self.path), config=_CONFIG)
+            self._con = duckdb.connect(str(self.path), config={**_CONFIG, "temp_directory": f"{self.path}.spill"})
 
     def disconnect(self) -> None:
         """Close the file and stay its owner: until `connect()`, another file may take its place."""

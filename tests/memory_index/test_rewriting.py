@@ -73,3 +73,14 @@ def test_a_file_that_cannot_take_the_place_is_not_left(tmp_path: Path, monkeypat
         assert not list(tmp_path.glob("*.tmp*"))
         store.append({"seen": ids(1, salt="later")})  # it goes on with the old file
         assert (store.path, count(store)) == (path, 11)
+
+
+def test_what_duckdb_puts_down_meanwhile_is_not_in_the_way(tmp_path: Path) -> None:
+    """It makes a folder when a query needs more than its memory; a killed process leaves it."""
+    with Store(tmp_path / "p.duckdb", SQL) as store:
+        spill = Path(store.query("SELECT current_setting('temp_directory') AS at")["at"][0].as_py())
+        spill.mkdir()
+        (spill / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"left")
+        store.append({"seen": ids(3)})
+        rewrite(store, SQL)
+        assert (spill.parent, count(store)) == (tmp_path, 3)

@@ -85,7 +85,7 @@ def test_sql_reaches_one_file_fetches_nothing_and_is_bounded_for_good(tmp_path: 
         settings = {row["name"]: row["value"] for row in store.query("SELECT name, value FROM duckdb_settings()").to_pylist()}
     bounds = {name: settings[name] for name in ("memory_limit", "max_temp_directory_size", "threads")}
     assert bounds == {"memory_limit": "953.6 MiB", "max_temp_directory_size": "1.8 GiB", "threads": "1"}
-    assert settings["temp_directory"] == f"{tmp_path}/s.duckdb.tmp"
+    assert settings["temp_directory"] == f"{tmp_path}/s.duckdb.spill"
     assert settings["autoinstall_known_extensions"] == settings["autoload_known_extensions"] == "false"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other.csv", "s.duckdb", "s.duckdb.lock"]
 
