@@ -211,6 +211,8 @@ def _s3(url: str) -> tuple[fs.FileSystem, str]:
 
 
 def _other(url: str) -> tuple[fs.FileSystem, str]:
+    if "://" in url and not url.startswith("file://"):  # pyarrow knows more, and would look for credentials for minutes
+        raise Unavailable(f"state store {_shown(url)} cannot be used (no such kind of store); give a folder or an s3:// URL")
     files, root = fs.FileSystem.from_uri(url if "://" in url else Path(url).absolute().as_uri())
     return files, root
 

@@ -10,8 +10,9 @@ import typer
 
 from ops.commands.options import AsJson, Bootstrap, grid, here, progress, rules_of, show
 from ops.settings import Settings
-from schemas.errors import InvalidSetting
+from schemas.errors import InvalidSetting, NotFound
 from schemas.ids import client_hash, key_mark
+from schemas.topics import ERASURES
 
 if TYPE_CHECKING:
     from streams.erasing.remains import Remains
@@ -32,6 +33,8 @@ def erase(
     What they searched and did until now is subtracted from all that was learned, and never counted again. Prints what remains of them,
     where, and until when at the latest. Ids are hashed with FORAGE_CLIENT_KEY, which must be the workers': the topic never sees an id.
     """
+    if any(not one.strip() for one in client or ()):
+        raise InvalidSetting("--client is empty: an erasure is for ever; give the id as your application sends it")
     ids = [*(client or ()), *([line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()] if file else ())]
     config = here(bootstrap)
     key = config.client_key.encode()
@@ -49,8 +52,11 @@ def erase(
     from streams.erasing.remains import remains
     from streams.erasing.requests import place_requests
 
+    topics = describe_topics(config.bootstrap, security=config.security)
+    if ERASURES.name not in {one.name for one in topics}:
+        raise NotFound(f"topic {ERASURES.name} does not exist at {config.bootstrap}; make it with `forage topics create`")
     place_requests(config.bootstrap, people, key=key_mark(key), security=config.security)
-    left = remains(describe_topics(config.bootstrap, security=config.security), until=until)
+    left = remains(topics, until=until)
     if json:
         plain = [one._asdict() for one in left]
         return show({"people": [{"client": f"{one:016x}", "until": until} for one in people], "remains": plain})
@@ -75,8 +81,8 @@ def _status(config: Settings, names: Mapping[str, str], *, json: bool) -> None:
     from streams.admin import inputs_of
     from streams.erasing.requests import read_requests
 
+    partitions, _ = inputs_of(config.bootstrap, security=config.security)  # first: it says soon that a broker or topic is not there
     requests = read_requests(config.bootstrap, security=config.security)
-    partitions, _ = inputs_of(config.bootstrap, security=config.security)
     by = [*map(str, range(partitions)), "publisher"]
     asked = [one for one in sorted(requests.asked) if not names or one in names]
     lines = [_line(requests, one, by) for one in asked]

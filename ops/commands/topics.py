@@ -79,7 +79,11 @@ def migrate(
 
     config = here(bootstrap)
 
+    planned = False
+
     def agree(plan: Plan) -> bool:
+        nonlocal planned
+        planned = True
         typer.echo("\n".join(plan.lines()))
         return not dry_run
 
@@ -88,8 +92,10 @@ def migrate(
         group=config.group, with_unread=with_unread, agree=agree, tell=lambda text: typer.echo(text, err=True), rules=rules_of(config),
         security=config.security,
     )  # fmt: skip
-    if not dry_run:
-        typer.echo(f"{partitions} partitions; start the workers again" if done else f"everything has {partitions} partitions already")
+    if done:
+        typer.echo(f"{partitions} partitions; start the workers again")
+    elif not planned:
+        typer.echo(f"everything has {partitions} partitions already")
 
 
 @app.command()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from kafka.errors import KafkaError
 
 from schemas.codec import decode, encode
-from schemas.erasures import Erased, Erasure, done_key
+from schemas.erasures import Erased, Erasure
 from schemas.errors import InvalidMessage, Unavailable
 from schemas.topics import ERASURES
 from streams.clients import DisposableProducer, Security, connect, unavailable
@@ -74,11 +74,6 @@ def place_requests(bootstrap: str, people: Mapping[int, int], *, key: str, secur
     all."""
     messages = [Erasure(client=f"{client:016x}", until=until, key=key) for client, until in people.items()]
     send(bootstrap, {one.client: encode(one) for one in messages}, security=security)
-
-
-def tell_done(bootstrap: str, some: Sequence[Erased], *, security: Security | None = None) -> None:
-    """Say what was done. Raises Unavailable."""
-    send(bootstrap, {done_key(one.by, one.client): encode(one) for one in some}, security=security)
 
 
 def send(bootstrap: str, messages: Mapping[str, bytes], *, security: Security | None) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from kafka.errors import KafkaError
 
-from schemas.errors import CorruptFile, PartitionMismatch, StaleLog, Unavailable
+from schemas.errors import CorruptFile, NotAllowed, PartitionMismatch, StaleLog, Unavailable
 from streams.erasing.eraser import accept, finish, ready
 from streams.erasing.erasing import Erasing
 from streams.faust_app.config import WorkerConfig
@@ -38,7 +38,7 @@ class Owners(Mapping[int, Owner]):
         self, config: WorkerConfig, topics: Topics, *, erasures: Mapping[int, int] | None = None, heard: Heard = lambda _, __: {}
     ) -> None:
         """`erasures`: who is to be erased (keyed hash -> until), as they become known. `heard`: by partition, the epochs that the topics of
-        rows have heard of; raises KafkaError."""
+        rows have heard of; raises KafkaError, Unavailable."""
         self._listens = heard
         self.config, self._topics, self._erasures = config, topics, erasures if erasures is not None else {}
         self.meter = Meter(config.instance or "")
@@ -122,7 +122,9 @@ class Owners(Mapping[int, Owner]):
                 with self.meter.long("reading the last rows that were sent"):
                     self._heard |= await _in_thread(partial(self._listens, partitions))
                 return
-            except KafkaError:
+            except NotAllowed:
+                raise
+            except (KafkaError, Unavailable):
                 await asyncio.sleep(RETRY)
 
     async def _open(self, partition: int, reach: Log, again: Ask | None) -> Owner:

@@ -18,9 +18,11 @@ PATIENCE = 10.0  # s
 
 
 def epochs(bootstrap: str, partitions: Collection[int], stop: Event | None = None, *, security: Security | None = None) -> dict[int, int]:
-    """By partition, the highest epoch among the last rows that were sent of it; none where nothing was. Raises KafkaError, also when
-    `stop` is set meanwhile."""
-    with closing(connect(KafkaConsumer, bootstrap, security=security, enable_auto_commit=False, fetch_max_wait_ms=50)) as consumer:
+    """By partition, the highest epoch among the last rows that were sent of it; none where nothing was. Raises Unavailable, and KafkaError,
+    also when `stop` is set meanwhile."""
+    with closing(
+        connect(KafkaConsumer, bootstrap, security=security, enable_auto_commit=False, fetch_max_wait_ms=50, bootstrap_timeout_ms=2_000)
+    ) as consumer:
         parts = [TopicPartition(topic.name, number) for topic in ROWS for number in partitions]
         parts = [part for part in parts if part.partition in (consumer.partitions_for_topic(part.topic) or ())]
         starts, ends = consumer.beginning_offsets(parts), consumer.end_offsets(parts)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, StaleLog
+from schemas.errors import InvalidSetting, NotFound, PartitionMismatch, StaleLog, Unavailable
 from streams.kernel.changes import INPUTS, TOPIC_OF, Input
 from streams.kernel.join import RULES, Rules
 from streams.moving.spreading import file_of, spread
@@ -74,6 +74,8 @@ def plan(
     partition's state is missing, StaleLog when it does not fit the topics, PartitionMismatch when records are unread, Unavailable while a
     worker has a file open.
     """
+    if absent := [str(folder) for folder in folders if not folder.is_dir()]:
+        raise NotFound(f"{', '.join(absent)}: no such folder; give --folder for each worker's, copied here if it is elsewhere")
     if larger := {name: count for name, count in counts.items() if count > partitions}:
         raise InvalidSetting(
             f"topics have more than {partitions} partitions already ({larger}) and Kafka takes none away; for fewer, replay a recorded log "
@@ -108,7 +110,8 @@ def plan(
     if unread and not grown and not with_unread:
         raise PartitionMismatch(
             f"{sum(unread.values())} records are not applied yet ({', '.join(unread)}): start the workers until nothing is behind, stop "
-            "them and run this again; or give --with-unread: then these records count as if they came now, and what is too late by that is "
+            "them and run this again; or give --folder for the folder of each one's last worker, copied here if it is elsewhere; or give "
+            "--with-unread: then these records count as if they came now, and what is too late by that is "
             "quarantined"
         )
     return Plan(before, partitions, sources, unread, grown)
@@ -152,8 +155,16 @@ def carry_out(
 def _local(folders: Sequence[Path]) -> list[Source]:
     found = []
     for path in (path for folder in folders for path in sorted(folder.glob("partition-*.duckdb"))):
-        with open_any(path) as store:
-            found.append(Source(store.partition, store.partitions, store.next_offsets(), store.topic_ids(), path))
+        try:
+            with open_any(path) as store:
+                if waiting := store.erasings(busy=True):
+                    raise Unavailable(
+                        f"{len(waiting)} erasures are not done yet in {path}; let the workers finish them (`forage erase --status`), then "
+                        "run this again"
+                    )
+                found.append(Source(store.partition, store.partitions, store.next_offsets(), store.topic_ids(), path))
+        except NotFound:  # a file that applied nothing
+            continue
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from schemas.errors import PartitionMismatch, StaleLog, Unavailable
+from schemas.errors import ForageError, PartitionMismatch, StaleLog
 from schemas.topics import INPUTS, MEMORY, SHARES
 from streams.admin import describe_topics
 from streams.clients import Security
@@ -60,5 +60,5 @@ class TopicsWatch:
     def _run(self) -> None:
         while True:
             time.sleep(EVERY)
-            with suppress(Unavailable):
+            with suppress(ForageError):  # a certificate that is just being replaced, too: the next look says
                 self.newest = Topics.of(self._bootstrap, security=self._security)

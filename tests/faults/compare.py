@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
 from kafka import KafkaConsumer, TopicPartition
 
 from memory_index.counts import MemoryCounts, add
@@ -98,7 +99,13 @@ def _wrong(found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> int:
 
 
 def _some(tallies: TallyRows) -> TallyRows:
-    return {key: sums for key, sums in tallies.items() if any(sums)}
+    """Rows with something in them, hours folded as far as their partition may have folded them already."""
+    out: TallyRows = {}
+    for source in {source for source, _ in tallies}:
+        own = {key: np.array(sums, dtype=np.int64) for (at, key), sums in tallies.items() if at == source and any(sums)}
+        newest = max((key[3] for key in own), default=0)
+        out |= {(source, key): sums.tolist() for key, sums in fold(own, newest).items() if sums.any()}
+    return out
 
 
 @dataclass

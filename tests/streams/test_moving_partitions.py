@@ -258,8 +258,8 @@ def test_unread_records_are_said_and_let_through_on_request(folder, logs):
 
 def test_an_erasure_that_is_under_way_is_waited_for(folder, logs):
     with Store(file_of(folder, 1), schema()) as store:
-        store.append({}, [("INSERT INTO erased (client, done) VALUES (7, false)", [])])
-    with pytest.raises(Unavailable, match="partition 1: 1 erasures are not done yet; let the workers finish"):
+        store.append({}, [("INSERT INTO erased VALUES (7, 0, 5, 5, 5, 0, 0, 0, false)", [])])
+    with pytest.raises(Unavailable, match=r"1 erasures are not done yet in .*partition-1.duckdb; let the workers finish"):
         move(logs, 3, folder)
     with Store(file_of(folder, 1), schema()) as store:
         store.append({}, [("DELETE FROM erased", [])])
