@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from kafka import KafkaConsumer, TopicPartition
 
+from learners.tallies import fold
 from memory_index.counts import MemoryCounts, add
 from schemas.rows import MemoryKey, TallyKey
 from schemas.topics import MEMORY, OUTCOMES, QUARANTINE, SHARES
