@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-FAULTS = range(1, 35)  # of platform.md 2.3
+FAULTS = range(1, 35)  # of the list in docs/figures.md
 HEAD = ("scenario", "faults", "result", "records", "lost", "digest", "lag 0 s", "pause s", "stops s", "repeats", "late", "how it was made")
 
 
