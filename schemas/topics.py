@@ -1,4 +1,4 @@
-"""The topics of Forage: names, cleanup and what a partition holds. SYSTEM: equal partition counts for the first six."""
+"""The topics of Forage: names, cleanup and what a partition holds. The first six have equal partition counts."""
 
 from dataclasses import dataclass, field
 from typing import Literal

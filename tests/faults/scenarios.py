@@ -93,7 +93,7 @@ class Scenario:
     how: str
     seconds: float
     breaks: Callable[[Run, float], None]
-    numbers: tuple[int, ...] = ()  # which faults of platform.md 2.3 it makes
+    numbers: tuple[int, ...] = ()  # which faults of the list in docs/figures.md it makes
     workers: int = 2
     static: bool = True  # the broker knows the slots by name
     apart: bool = False  # each slot has a disk of its own, and all share a state store

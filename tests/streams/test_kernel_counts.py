@@ -1,4 +1,4 @@
-"""What the kernel counts, row by row of SYSTEM 1.3, with numbers worked by hand."""
+"""What the kernel counts, row by row, with numbers worked by hand."""
 
 import pytest
 
