@@ -176,8 +176,9 @@ def killed(folder: Path, bootstrap: str, state: Path) -> dict[str, float]:
             stack.callback(stop, workers[slot])
         stack.enter_context(running("benchmarks.soak_load", [bootstrap, str(RATE)], folder / "load.log"))
         applied = {slot: Applied() for slot in logs}
-        owner = _wait(lambda: next((slot for slot in logs if applied[slot].look(logs[slot]).transactions), None), logs)
+        _wait(lambda: next((slot for slot in logs if applied[slot].look(logs[slot]).transactions), None), logs)
         time.sleep(WARM)
+        owner = max(logs, key=lambda slot: max((one.at for one in applied[slot].look(logs[slot]).transactions), default=0.0))
         other = "a" if owner == "b" else "b"
         at = time.time()
         workers[owner].kill()
