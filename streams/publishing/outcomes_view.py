@@ -1,7 +1,7 @@
 """The conclusions on `search.outcomes`, into a publisher's finals; and the fits of models on them, which take seconds, beside the work."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock, Thread
 
 from schemas.errors import InvalidMessage
@@ -10,6 +10,7 @@ from streams.publishing.concluding import conclusion_of
 from streams.publishing.publisher import Fit, Fitted, Publisher
 from streams.reading.follower import Incoming
 
+REST = 4  # so that fits take a fifth of one core at most
 DECODED = 100  # conclusions at a time
 
 
@@ -41,16 +42,23 @@ class OutcomesView:
 
 
 class Fitter:
-    """One fit at a time, in a thread of its own."""
+    """One fit at a time, in a thread of its own; after each a rest four times as long: with hundreds of searches a second a fit is always
+    due, and on a core that is shared it would take what the work needs."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._thread: Thread | None = None
         self._fitted: Fitted | None = None
+        self._clock, self._ended = clock, 0.0
         self.seconds = 0.0  # that the last fit took
 
     @property
     def busy(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a fit may begin."""
+        return not self.busy and self._clock() >= self._ended + REST * self.seconds
 
     def start(self, fit: Fit) -> None:
         """Begin a fit; only when not busy."""
@@ -66,6 +74,7 @@ class Fitter:
         return fitted
 
     def _run(self, fit: Fit) -> None:
-        began = time.monotonic()
+        began = self._clock()
         self._fitted = fit()
-        self.seconds = time.monotonic() - began
+        self._ended = self._clock()
+        self.seconds = self._ended - began

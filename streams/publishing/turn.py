@@ -129,7 +129,7 @@ class Turn:
         if (fitted := self._fitter.result()) is not None:
             self._shares.publisher.take(fitted)
             self._tally.fit_seconds = self._fitter.seconds
-        if not self._fitter.busy and all(one.wait(0.0) for one in self._concluded) and (fit := self._shares.publisher.due()) is not None:
+        if self._fitter.ready and all(one.wait(0.0) for one in self._concluded) and (fit := self._shares.publisher.due()) is not None:
             log.info("models are fitted to %d finals, of %d seen", len(self._shares.publisher.finals), self._shares.publisher.finals.count)
             self._fitter.start(fit)
 

@@ -88,7 +88,7 @@ def test_amendments_are_always_wanted():
 def test_one_fit_at_a_time_and_its_result_once():
     fitter, go = Fitter(), threading.Event()
     assert (fitter.busy, fitter.result()) == (False, None)
-    fitted = Fitted(DEFINITION, {})
+    fitted = Fitted(DEFINITION, {}, 0)
     fitter.start(lambda: go.wait(10) and fitted)
     assert (fitter.busy, fitter.result()) == (True, None)
     go.set()
@@ -125,3 +125,12 @@ def test_few_open_searches_are_kept_as_objects(monkeypatch):
         event = page_of(f"s{n}")
         kernel.apply([record(n, event, 0)._replace(event=event)])
     assert sum(fact.page is not None for some in kernel.searches.open.values() for one in some for fact in one.pages) == 2
+
+
+def test_after_a_fit_comes_a_rest_four_times_as_long():
+    times = iter([10.0, 12.0, 19.9, 20.0])
+    fitter = Fitter(clock=lambda: next(times))
+    fitter.start(lambda: "fitted")
+    fitter._thread.join()
+    assert (fitter.result(), fitter.seconds) == ("fitted", 2.0)
+    assert [fitter.ready, fitter.ready] == [False, True]
