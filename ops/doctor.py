@@ -16,7 +16,7 @@ from schemas.errors import ForageError, Unavailable
 
 # Libraries of each role, as modules; a test holds them against pyproject.toml.
 ROLES: dict[str, tuple[str, ...]] = {
-    "base": ("pydantic", "kafka", "lz4", "numpy", "typer"),
+    "base": ("pydantic", "kafka", "crc32c", "lz4", "numpy", "typer"),
     "search": ("tantivy", "hnswlib", "pyarrow", "prometheus_client"),
     "worker": ("faust", "aiokafka", "duckdb", "pyarrow", "river", "cramjam", "prometheus_client"),
 }
