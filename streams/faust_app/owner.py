@@ -122,12 +122,13 @@ class Owner:
             self._queue(before)
 
     def resend(self, now: int) -> None:
-        """Queue all rows of the last minutes again: a zombie's late send must not stay the newest under a compacted key.
+        """Queue all rows of the last minutes again: a zombie's late send must not stay the newest under a compacted key. They go after
+        rows with a new action, which somebody waits for.
 
         Other messages count by id, whoever sent them last: of these only what was not acknowledged is queued.
         """
         self._outbox = self.store.outbox(self._marked)
-        self._queue(self.store.resend_from(now))
+        self._queue(self.store.resend_from(now), shown=now, tallies=now)
 
     def republish(self, now: int) -> None:
         """Queue everything again: the topics of rows are new, nothing was ever sent there."""

@@ -8,7 +8,7 @@ from memory_index.counts import MemoryCounts, add
 from schemas.codec import decode
 from schemas.rows import MemoryRow, TallyRow
 from schemas.topics import MEMORY, OUTCOMES, QUARANTINE, SHARES
-from streams.faust_app.owner import SHOWN_EVERY, TALLIES_EVERY, Owner, row_key
+from streams.faust_app.owner import SHOWN_EVERY, TALLIES_EVERY, Dirty, Owner, row_key
 from streams.kernel.changes import INPUTS, SavedEvent
 from streams.kernel.share import Share
 from streams.partition_store import KEEP_SENT, PartitionStore
@@ -251,3 +251,22 @@ def test_a_batch_that_fails_is_not_sent(owner):
     with pytest.raises(Exception, match="no time"):
         owner.store.commit(changes)
     assert (owner.unsent, owner.store.seq) == (0, 0)
+
+
+def test_what_is_sent_again_goes_after_a_new_action(path):
+    """A partition that was taken over has minutes of rows to say again; nobody waits for them."""
+    first = own(path)
+    put(first, page("old", results={name: {"lex": 1} for name in "abc"}), NOW)
+    send(first, NOW + SHOWN_EVERY)
+    first.close()
+    second = own(path, NOW + 2 * SHOWN_EVERY)
+    put(second, page("new", results={"x": {"lex": 1}}), NOW + 2 * SHOWN_EVERY, at=1)
+    put(second, act("1", search="new", entity="x"), NOW + 2 * SHOWN_EVERY, at=2)
+    said = [json.loads(one.key)[2] for one in second.take(NOW + 2 * SHOWN_EVERY) if one.topic == MEMORY.name]
+    assert sorted(said) == ["a", "b", "c", "x"]
+    assert second._memory.pop(NOW + 2 * SHOWN_EVERY, 9) == []
+    third = Dirty()
+    third.add("again", 1, NOW)
+    third.add("acted", 2, None)
+    assert third.pop(NOW, 1) == ["acted"]
+    second.close()
