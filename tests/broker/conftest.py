@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
+from typer.testing import CliRunner
 
 from ops import broker
+from ops.cli import app
 from schemas.topics import Time
 from streams import admin
 
@@ -80,3 +83,14 @@ def read_all(bootstrap: str) -> Callable[..., list[ConsumerRecord]]:
         return sorted(found, key=lambda record: (record.partition, record.offset))
 
     return read
+
+
+@pytest.fixture
+def forage(bootstrap: str, tmp_path: Path) -> Callable[..., Result]:
+    """forage(*words): the command, with data in `tmp_path`/var; `input` is its stdin."""
+
+    def run(*words: object, input: str | bytes | None = None) -> Result:  # noqa: A002
+        settings = {"FORAGE_BOOTSTRAP": bootstrap, "FORAGE_DATA_DIR": str(tmp_path / "var")}
+        return CliRunner().invoke(app, [str(word) for word in words], input=input, env=settings)
+
+    return run

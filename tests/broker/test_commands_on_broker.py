@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-from typer.testing import CliRunner
 
 from evaluation.click_log import searches
 from evaluation.contenders import contenders
@@ -13,7 +12,6 @@ from evaluation.loop import replay as replay_clicks
 from learners.definition import ArmSpec, Definition
 from learners.fit import fit
 from learners.registry import manifest_of
-from ops.cli import app
 from ops.definitions import STRATEGIES, definition
 from ops.evaluating import systems
 from schemas.codec import decode, encode
@@ -27,15 +25,6 @@ from streams.replaying.recording import Recorder, read_log
 from streams.replaying.replay import replay
 
 START = 1_600_000_000_000
-
-
-@pytest.fixture
-def forage(bootstrap, tmp_path):
-    def run(*words, input=None):  # noqa: A002
-        settings = {"FORAGE_BOOTSTRAP": bootstrap, "FORAGE_DATA_DIR": str(tmp_path / "var")}
-        return CliRunner().invoke(app, [str(word) for word in words], input=input, env=settings)
-
-    return run
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from streams.replaying.recording import read_log
 from streams.replaying.replay import placed, records_of, replay
 from streams.replaying.stored_replay import folders_digest
 from streams.state_store import StateStore
-from tests.streams.s3_server import HAVE_S3, S3Server
+from tests.streams.s3_server import S3Server
 
 LINES = searches(300)
 HALF = len(LINES) // 2
@@ -56,11 +56,8 @@ def put(bootstrap):
 
 
 @pytest.fixture
-def s3(monkeypatch, tmp_path):
-    """URL of a state store on S3; a folder where no server can be had."""
-    if not HAVE_S3:
-        yield str(tmp_path / "state")
-        return
+def s3(monkeypatch):
+    """URL of a state store on S3."""
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.setenv(f"AWS_{name}", "any")
     server = S3Server()

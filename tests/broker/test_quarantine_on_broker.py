@@ -9,9 +9,7 @@ from fleet import Applied, Fleet
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from load import TOPICS
-from typer.testing import CliRunner
 
-from ops.cli import app
 from schemas.codec import encode
 from schemas.events import Action, Impression, Query, Result, Tick
 from streams import admin
@@ -26,15 +24,6 @@ def page(name, ts):
 
 def act(search, ts, *, action_id="1", kind="click"):
     return Action(action_id=action_id, search_id=search, ts=ts, kind=kind, entity_id="e")
-
-
-@pytest.fixture
-def forage(bootstrap, tmp_path):
-    def run(*words, input=None):  # noqa: A002
-        settings = {"FORAGE_BOOTSTRAP": bootstrap, "FORAGE_DATA_DIR": str(tmp_path / "var")}
-        return CliRunner().invoke(app, [str(word) for word in words], input=input, env=settings)
-
-    return run
 
 
 @pytest.fixture

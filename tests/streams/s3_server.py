@@ -3,10 +3,7 @@
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 
-HAVE_S3 = find_spec("moto") is not None
-WHY_NOT = "moto is not installed: pip install 'forage[test]'; the state store is tried on folders only"
 _SERVE = """
 import sys
 from moto.server import ThreadedMotoServer

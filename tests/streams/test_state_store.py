@@ -14,7 +14,7 @@ from memory_index.store import Store
 from schemas.errors import CorruptFile, InvalidSetting, Unavailable
 from streams import state_store
 from streams.state_store import KEEP, Checkpoint, StateStore
-from tests.streams.s3_server import HAVE_S3, WHY_NOT, S3Server
+from tests.streams.s3_server import S3Server
 
 IDS = {"search.impressions": "i", "search.actions": "a"}
 FIRST = Checkpoint(0, 7, {"impressions": 10, "actions": 5}, "worker 1", IDS, 1)
@@ -70,7 +70,7 @@ def bucket_of(server):
     return files, bucket
 
 
-@pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.skipif(not HAVE_S3, reason=WHY_NOT))])
+@pytest.fixture(params=["folder", "s3"])
 def root(request, tmp_path, keys):
     if request.param == "folder":
         return Place(str(tmp_path / "state"), fs.LocalFileSystem(), str(tmp_path / "state"))
@@ -257,10 +257,6 @@ def test_a_copy_that_is_stopped_leaves_nothing(root, file, tmp_path):
     assert not local.exists()
 
 
-needs_s3 = pytest.mark.skipif(not HAVE_S3, reason=WHY_NOT)
-
-
-@needs_s3
 def test_a_server_that_goes_away_in_the_middle_leaves_no_manifest_and_the_next_round_is_whole(file, keys):
     server = S3Server()
     try:
@@ -276,7 +272,6 @@ def test_a_server_that_goes_away_in_the_middle_leaves_no_manifest_and_the_next_r
         server.kill()
 
 
-@needs_s3
 def test_wrong_keys_are_refused_and_said_nowhere(keys):
     server = S3Server(refusing=True)
     try:
