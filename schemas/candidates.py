@@ -60,3 +60,31 @@ class Memory(Protocol):
 
     def trends(self, query_key: str, entity_ids: Sequence[str]) -> list[Recent]:
         """What people chose lately under any other query; Recent(0, 0) where nothing is known."""
+
+
+class Counted(NamedTuple):
+    """What is counted for one (query, entity) over all days and segments: shown by POSITION_BINS, acted by ACTION_KINDS, the days of its
+    first and newest row (since 1970), and what memory reads from it now."""
+
+    entity_id: str
+    shown: tuple[int, ...]
+    acted: tuple[int, ...]
+    first_day: int
+    last_day: int
+    evidence: Evidence
+
+
+class Remembered(Memory, Protocol):
+    """A memory that can also be looked through."""
+
+    def queries(self) -> Sequence[str]:
+        """Keys of the queries that have had an entity to serve."""
+
+    def counted(self, query_key: str, segment: str = "") -> list[Counted]:
+        """Everything counted under one query, most rewarded first, then most shown, then by id."""
+
+    def queries_of(self, entity_id: str, *, most: int) -> list[str]:
+        """At most `most` queries under which people chose the entity, most rewarded first."""
+
+    def rows(self) -> int:
+        """Number of rows held."""

@@ -16,8 +16,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learners": {"schemas"},
     "retrievers": {"schemas", "memory_index"},
     "streams": {"schemas", "memory_index", "learners"},
-    "serving": {"schemas", "learners", "retrievers"},
-    "evaluation": {"schemas", "memory_index", "learners", "retrievers"},
+    "display": set(),
+    "serving": {"schemas", "learners", "retrievers", "display"},
+    "evaluation": {"schemas", "memory_index", "learners", "retrievers", "display"},
 }
 MAY_IMPORT["ops"] = set(MAY_IMPORT)
 
@@ -25,7 +26,7 @@ HOME = {
     "faust": "streams/faust_app", "aiokafka": "streams/faust_app", "mode": "streams/faust_app", "kafka": "streams",
     "duckdb": "memory_index", "river": "learners/river.py", "lightgbm": "learners", "hnswlib": "retrievers",
     "tantivy": "retrievers", "sentence_transformers": "retrievers", "numba": "retrievers", "fastapi": "serving",
-    "starlette": "serving", "typer": "ops",
+    "starlette": "serving", "jinja2": "serving", "uvicorn": "ops", "typer": "ops",
 }  # fmt: skip
 NOWHERE = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}  # data that runs code when it is read
 SCHEMAS_NEED = {"schemas", "pydantic", "pydantic_core"}  # whoever reads messages installs no more than this
