@@ -1,1 +1,3 @@
-"""The HTTP service over the one search path: routes, limits, signed tokens, API tokens. The only place that knows the ASGI framework, with the console."""
+"""The HTTP service over the one search path: routes, limits, signed tokens, API tokens.
+
+Only this and the console know the ASGI framework."""
