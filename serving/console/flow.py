@@ -1,0 +1,145 @@
+"""Do events arrive, and do they count?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.outcomes import REASONS
+from serving.backend import Flow, Trouble
+
+State = Literal["ok", "quiet", "late", "failed", "never", "unknown"]
+
+LATE = 60.0  # seconds without a step that the one before it has taken
+SILENT = 30.0  # seconds without a word from the broker
+NAMES = {
+    "received": ("Received", "Searches and actions that this service took"),
+    "matched": ("Matched", "Actions that found the search they belong to"),
+    "counted": ("Counted", "Events that memory and methods have counted"),
+    "learned": ("Learned", "Searches that settled, from which the order of results is learned"),
+    "published": ("Published", "Versions made from what was learned"),
+    "loaded": ("Loaded", "Versions that this server has read"),
+    "used": ("Used", "Searches answered with a published version"),
+}
+STATES: Mapping[State, str] = {
+    "ok": "ok",
+    "quiet": "quiet",
+    "late": "late",
+    "failed": "failed",
+    "never": "nothing yet",
+    "unknown": "not known here",
+}
+SET_ASIDE = {
+    "invalid": ("breaks the rules of the format", "See what the sender sends: `forage events check` names the field."),
+    "ts_out_of_range": ("its time is more than 24 hours off", "Set the clock of the sender, or send events sooner."),
+    "conflict": ("the same id came before with other contents", "Give every event an id of its own."),
+    "unmatched": ("an action whose search never came", "Send the impression too, with the same search_id."),
+    "too_late": ("an action long after its search", "Send actions when they happen, not in batches at night."),
+}
+KINDS = {
+    "duplicate": "came twice, counted once",
+    "misrouted": "came on a wrong partition, sent on to the right one",
+    "off_page": "action on an item that no page of its search showed",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage: `count` None where it is not known in this process, `age` in seconds since the last one, None for never or not known."""
+
+    name: str
+    means: str
+    count: int | None
+    age: float | None
+    state: State
+
+    @property
+    def word(self) -> str:
+        return STATES[self.state]
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Events that do not count, by reason. `share`: of all received, None where nothing was."""
+
+    code: str
+    why: str
+    todo: str
+    count: int
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`aside`: None where it is not known in this process. `behind`: events, None where it is not known; `lag`: seconds between the
+    newest event and what is counted, None where nothing was counted."""
+
+    sentence: str
+    steps: Sequence[Step]
+    behind: int | None
+    counted_up_to: int
+    lag: float | None
+    aside: Sequence[Aside] | None
+    kinds: Sequence[tuple[str, str, int]] | None
+    broker_silent: float | None
+
+
+def facts(flow: Flow, troubles: Sequence[Trouble], *, now: int) -> Facts:
+    """The way of the events and what did not get to its end; `now` in ms."""
+    received = next((one.count for one in flow.stages if one.name == "received"), None)
+    steps = _steps(flow)
+    return Facts(
+        sentence=_sentence(flow, steps, troubles, now),
+        steps=steps,
+        behind=flow.behind,
+        counted_up_to=flow.counted_up_to,
+        lag=max(0.0, (now - flow.counted_up_to) / 1_000) if flow.counted_up_to else None,
+        aside=None if flow.set_aside is None else [_aside(reason, flow.set_aside.get(reason, 0), received) for reason in REASONS],
+        kinds=None if flow.kinds is None else [(kind, KINDS.get(kind, ""), count) for kind, count in sorted(flow.kinds.items())],
+        broker_silent=flow.broker_silent,
+    )
+
+
+def _steps(flow: Flow) -> list[Step]:
+    """A stage is late when the one before it went on and it did not, where both are known."""
+    out: list[Step] = []
+    for stage in flow.stages:
+        name, means = NAMES[stage.name]
+        state: State = "ok"
+        if stage.count is None and stage.age is None:
+            state = "unknown"
+        elif stage.age is None:
+            state = "never" if not stage.count else "ok"
+        elif stage.age > LATE:
+            before = next((one.age for one in reversed(out) if one.age is not None), None)
+            state = "late" if before is not None and before < stage.age - LATE else "quiet"
+        out.append(Step(name, means, stage.count, stage.age, state))
+    return out
+
+
+def _sentence(flow: Flow, steps: Sequence[Step], troubles: Sequence[Trouble], now: int) -> str:
+    known = {stage.name: step for stage, step in zip(flow.stages, steps, strict=True)}
+    stuck = [trouble.said for trouble in troubles if trouble.what in ("broker", "events")]
+    if stuck:
+        return f"Events do not get through: {stuck[0]}"
+    if flow.broker_silent is not None and flow.broker_silent > SILENT:
+        return f"The broker has said nothing for {flow.broker_silent:,.0f} seconds: what is shown is the last that is known."
+    received = known.get("received")
+    if received is None or not received.count:
+        return "No events yet: nothing has been searched or chosen since this service began, so there is nothing to learn from."
+    if (late := next((one for one in steps if one.state == "late"), None)) is not None:
+        return f"Events arrive, but “{late.name}” is late: its last step was {late.age:,.0f} seconds ago."
+    if flow.behind:
+        return f"Events arrive and count; {flow.behind:,} wait to be counted."
+    matched = known.get("matched")
+    if matched is not None and matched.count == 0:
+        return "Searches arrive, but no actions yet: the system can rank, but not learn from what people choose."
+    return (
+        "Events arrive and count: none waits."
+        if flow.behind == 0
+        else "Events arrive; whether all are counted is not known in this process."
+    )
+
+
+def _aside(reason: str, count: int, received: int | None) -> Aside:
+    why, todo = SET_ASIDE[reason]
+    return Aside(reason, why, todo, count, count / received if received else None)

@@ -1,0 +1,202 @@
+"""What runs now, what changed, how do I go back?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from learners.policy import Policy
+from schemas.errors import ForageError
+from schemas.snapshots import Content, Manifest
+from serving.console.kinds import chances, kind_named
+
+KINDS = ("1", "2", "3", "many", "1d", "2d")  # whose chances are compared
+MOVED = 0.05  # chances that differ by less are the same to a reader
+_HOW = {
+    "refresh": "automatic update",
+    "promote": "release",
+    "release": "release",
+    "rollback": "went back",
+    "pin": "held",
+    "unpin": "hold released",
+}
+
+
+@dataclass(frozen=True)
+class Version:
+    """One publication. `same_as`: the first one with the same contents, if that is another. `note`: what somebody wrote, "" for nothing.
+    `refused`: why one cannot go back to it, "" where one can."""
+
+    number: int
+    content_id: str
+    created: int
+    how: str
+    note: str
+    same_as: int | None
+    live: bool
+    held: bool
+    refused: str
+
+    @property
+    def name(self) -> str:
+        return f"Version {self.number}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference between two versions, in words; numbers are chances of being asked or settings."""
+
+    what: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Versions:
+    """`sentence` answers the page's question. `versions`: newest first, the live one on top."""
+
+    sentence: str
+    versions: Sequence[Version] = ()
+    held: bool = False
+    kept: str = "The last 20 contents are kept, and all of the last 10 days; what is older is gone."
+
+    @property
+    def live(self) -> Version | None:
+        return self.versions[0] if self.versions else None
+
+    def find(self, number: int) -> Version | None:
+        return next((one for one in self.versions if one.number == number), None)
+
+
+def facts(manifests: Sequence[Manifest], *, ago: Callable[[int], str], may_operate: bool = True) -> Versions:
+    """What was published, oldest first as `manifests` comes; `ago` says how long ago a time in ms was."""
+    if not manifests:
+        return Versions(
+            "No version yet: the service runs on its starting point, which asks nearly every method. The first comes by itself."
+        )
+    first: dict[str, int] = {}
+    for one in manifests:
+        first.setdefault(one.content_id, one.seq)
+    live = manifests[-1]
+    rows = [_version(one, live, first[one.content_id], may_operate) for one in reversed(manifests)]
+    return Versions(_sentence(rows[0], len(rows), ago(live.created)), rows, live.pinned)
+
+
+def _version(one: Manifest, live: Manifest, first: int, may_operate: bool) -> Version:
+    action, _, note = one.reason.partition(":")
+    refused = ""
+    if one.content_id == live.content_id:
+        refused = "In use now." if one.seq == live.seq else "The version in use has the same contents."
+    elif not may_operate:
+        refused = "Sign in with a token that has the right “operate”."
+    return Version(
+        number=one.seq,
+        content_id=one.content_id,
+        created=one.created,
+        how=_HOW.get(action, action or "published"),
+        note=note.strip(),
+        same_as=first if first != one.seq else None,
+        live=one.seq == live.seq,
+        held=one.pinned,
+        refused=refused,
+    )
+
+
+def _sentence(live: Version, count: int, ago: str) -> str:
+    said = f"{live.name} is in use, published {ago}"
+    if live.same_as is not None:
+        said += f", with the contents of version {live.same_as}"
+    if live.held:
+        return f"{said}. It is held: automatic updates stop until somebody releases the hold."
+    if count == 1:
+        return f"{said}. It is the only one so far; the first change appears after the next update."
+    return f"{said}. Updates come by themselves."
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changed from one version to another. `problem`: why it cannot be said, "" where it can."""
+
+    before: int
+    after: int
+    changes: Sequence[Change] = field(default_factory=tuple)
+    problem: str = ""
+
+    @property
+    def sentence(self) -> str:
+        if self.problem:
+            return self.problem
+        if not self.changes:
+            return f"Version {self.after} decides like version {self.before}: no chance moved by 5 points or more, no setting changed."
+        return f"From version {self.before} to version {self.after}: {len(self.changes)} differences."
+
+
+def difference(before: Version, after: Version, *, content: Callable[[str], Content], named: Callable[[str], str]) -> Difference:
+    """What changed between two versions, differences only; `named` gives a method's plain name."""
+    try:
+        old, new = content(before.content_id), content(after.content_id)
+        changes = [*_methods(old, new, named), *_moved(old, new, named), *_settings(old, new), *_models(old, new)]
+    except ForageError as error:
+        return Difference(before.number, after.number, problem=f"The two cannot be compared: {error}.")
+    return Difference(before.number, after.number, changes)
+
+
+def _methods(old: Content, new: Content, named: Callable[[str], str]) -> list[Change]:
+    one, two = _strategies(old), _strategies(new)
+    return [
+        Change(named(name), one.get(name, "not there"), two.get(name, "not there"))
+        for name in sorted(one.keys() | two.keys())
+        if one.get(name) != two.get(name)
+    ]
+
+
+def _strategies(content: Content) -> dict[str, str]:
+    policy = content.definition["policy"]
+    return {one["name"]: "learning" for one in policy["arms"]} | {one["name"]: "always asked" for one in policy.get("always", ())}
+
+
+def _moved(old: Content, new: Content, named: Callable[[str], str]) -> list[Change]:
+    one, two = (chances(Policy(content, seq=0), KINDS) for content in (old, new))
+    pairs = [
+        (abs(two[kind][name] - p), name, kind, p, two[kind][name]) for kind in KINDS for name, p in one[kind].items() if name in two[kind]
+    ]
+    return [
+        Change(f"{named(name)}, {kind_named(kind)}: chance of being asked", f"{p:.2f}", f"{now:.2f}")
+        for by, name, kind, p, now in sorted(pairs, reverse=True)
+        if by >= MOVED
+    ]
+
+
+def _settings(old: Content, new: Content) -> list[Change]:
+    one, two = (_flat(content.definition["policy"]) for content in (old, new))
+    return [
+        Change(f"Setting {name}", one.get(name, "—"), two.get(name, "—"))
+        for name in sorted(one.keys() | two.keys())
+        if one.get(name) != two.get(name) and not name.startswith(("arms.", "always."))
+    ]
+
+
+def _flat(plain: Mapping[str, Any], under: str = "") -> dict[str, str]:
+    out: dict[str, str] = {}
+    for name, value in plain.items():
+        if isinstance(value, Mapping):
+            out |= _flat(value, f"{under}{name}.")
+        elif not (isinstance(value, list) and value and isinstance(value[0], Mapping)):
+            out[f"{under}{name}"] = str(value)
+    return out
+
+
+_MODELS = {
+    "rank.weights": "How what was found is put in order",
+    "examination.theta": "Chance of being seen at each place",
+    "draw.plan": "How many results each method gives",
+}
+
+
+def _models(old: Content, new: Content) -> list[Change]:
+    """Models that were fitted anew, by name alone: their numbers say nothing to a reader."""
+    out = []
+    for name in sorted(old.arrays.keys() | new.arrays.keys()):
+        one, two = old.arrays.get(name), new.arrays.get(name)
+        if name in _MODELS and (one is None or two is None or one.sha256 != two.sha256):
+            out.append(Change(_MODELS[name], "—" if one is None else "as it was", "learned anew" if two else "—"))
+    return out
