@@ -5,12 +5,13 @@ elsewhere would make the logged probabilities a lie; who wants no empty pages de
 """
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Self
 
 import numpy as np
 
 from learners.arrays import unpack
-from learners.definition import ArmSpec, Definition
+from learners.definition import NO_TESTS, ArmSpec, Definition
 from learners.draw import draw_depth
 from learners.draws import uniform
 from learners.features import ARM_FEATURES, QUERY_CLASSES, as_reals, class_index, known
@@ -53,11 +54,21 @@ class Policy:
         learns = selector is None and self.definition.selection.kind != "fixed"
         self._least = min(exploration, 1.0 - self.definition.floor) if learns else 0.0
         self._ranker = ranker_of(self.definition, content)
+        self._greedy = False
 
     @classmethod
     def untrained(cls, definition: Definition) -> Self:
         """The policy before any snapshot (seq 0): it asks nearly everything, and ranks by fusion and memory."""
         return cls(fit(definition, {}, 0), seq=0)
+
+    def greedy(self) -> Self:
+        """The same policy without chance: it asks the arms that it would more likely ask than not, each with probability 1, to their
+        planned depths, and tests nothing on the page. An arm that it does not ask could not have been asked: it stands in no decision.
+        """
+        greedy = copy(self)
+        greedy.definition = self.definition.model_copy(update={"depth_jitter": 0.0, "placement": NO_TESTS})
+        greedy._greedy = True
+        return greedy
 
     @property
     def feature_schema(self) -> str:
@@ -110,7 +121,8 @@ class Policy:
         records = self._records[class_index(request.query_class), rows]
         phi = ARM_FEATURES.matrix(request, records=records, known=known(request, memory))
         p = self._selector.probabilities(request, [arm.name for arm in arms], as_reals(phi))
-        return phi.tolist(), np.maximum(p, self._least).tolist()
+        p = (p >= 0.5).astype(np.float64) if self._greedy else np.maximum(p, self._least)
+        return phi.tolist(), p.tolist()
 
     def _shadow(self, search_id: str, left: set[str]) -> list[Shadow]:
         """What is asked for the log alone, among the available strategies that are not asked, those the policy does not know included."""
@@ -123,6 +135,8 @@ class Policy:
         plan = self._plan[class_index(request.query_class)]
         drawn = []
         for arm, row, p in zip(arms, phi, probabilities, strict=True):
+            if p == 0.0:
+                continue
             asked = uniform("ask", salt, search_id, arm.name) < p
             planned = plan[self._arms[arm.name]]
             depth, depth_p = draw_depth(planned, jitter, uniform("depth", salt, search_id, arm.name)) if asked else (0, 1.0)

@@ -57,6 +57,9 @@ class Policy(Protocol):
     def place(self, request: Request, ranked: Sequence[Any]) -> Sequence[Placed]:
         """The results of the requested page of a ranking that `rank` gave, tests included."""
 
+    def greedy(self) -> "Policy":
+        """The same policy without chance: it asks what it would more likely ask than not, and tests nothing on the page."""
+
 
 @dataclass(frozen=True)
 class View:
