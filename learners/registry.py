@@ -97,27 +97,28 @@ class Registry:
         """The newest publication with this seq or this content_id (8 hex digits suffice). Raises NotFound."""
         return find(self.list(), which, where=self._folder)
 
-    def rollback(self, to: int | str, *, created: int, publisher_epoch: int = 0) -> Manifest:
-        """Publish old content under a new seq and pin it: refreshes stop until `unpin`."""
-        return self._again(self.find(to), created=created, publisher_epoch=publisher_epoch, reason="rollback", pinned=True)
+    def rollback(self, to: int | str, *, created: int, why: str = "", publisher_epoch: int = 0) -> Manifest:
+        """Publish old content under a new seq and pin it: refreshes stop until `unpin`. `why` stands in the manifest, as for all orders."""
+        return self._again(self.find(to), created=created, publisher_epoch=publisher_epoch, reason=_reason("rollback", why), pinned=True)
 
-    def pin(self, *, created: int, publisher_epoch: int = 0) -> Manifest:
+    def pin(self, *, created: int, why: str = "", publisher_epoch: int = 0) -> Manifest:
         """Keep what runs: refreshes stop until `unpin`."""
-        return self._again(self._running(), created=created, publisher_epoch=publisher_epoch, reason="pin", pinned=True)
+        return self._again(self._running(), created=created, publisher_epoch=publisher_epoch, reason=_reason("pin", why), pinned=True)
 
-    def unpin(self, *, created: int, publisher_epoch: int = 0) -> Manifest:
+    def unpin(self, *, created: int, why: str = "", publisher_epoch: int = 0) -> Manifest:
         """Refreshes resume."""
-        return self._again(self._running(), created=created, publisher_epoch=publisher_epoch, reason="unpin", pinned=False)
+        return self._again(self._running(), created=created, publisher_epoch=publisher_epoch, reason=_reason("unpin", why), pinned=False)
 
-    def promote(self, content_id: str, *, created: int, publisher_epoch: int = 0) -> Manifest:
+    def promote(self, content_id: str, *, created: int, why: str = "", publisher_epoch: int = 0) -> Manifest:
         """Publish a stored content as a release. Raises InvalidSetting while pinned."""
         current = self.current
         if current is not None and current.pinned:
             raise InvalidSetting(f"seq {current.seq} is pinned; `unpin` first, then promote {content_id[:12]}")
         applied = current.applied if current is not None else {}
         return self._publish(
-            self.content(content_id), created=created, publisher_epoch=publisher_epoch, applied=applied, reason="promote", pinned=False
-        )
+            self.content(content_id), created=created, publisher_epoch=publisher_epoch, applied=applied, reason=_reason("promote", why),
+            pinned=False,
+        )  # fmt: skip
 
     def list(self) -> Sequence[Manifest]:
         """Publications that are kept, oldest first."""
@@ -170,6 +171,11 @@ def find(manifests: Sequence[Manifest], which: int | str, *, where: object) -> M
     if len({one.content_id for one in found}) > 1:
         raise NotFound(f"snapshot {which} names {len(found)} contents; give more digits of the content_id")
     return found[-1]
+
+
+def _reason(action: str, why: str) -> str:
+    """`ACTION:WHY` as long as a label may be."""
+    return f"{action}:{why}"[:128] if why else action
 
 
 def manifest_of(

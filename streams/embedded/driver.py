@@ -83,14 +83,21 @@ class EmbeddedDriver:
 
     def conclusions(self, wants: Wants) -> Iterator[Outcome | Amendment]:
         """What a folder holds of former runs: every amendment, and the finals whose (id, time in ms) are wanted; ids may repeat."""
+        # The outboxes first, whole: what waits there moves into files while this is read.
+        waiting = [out for store in self._stores for _, out in store.outbox(store.last_sent())]
+        yield from concluded(waiting, wants)
         if self._outcomes is not None:
             yield from self._outcomes.scan(wants)
-            for store in self._stores:
-                yield from concluded((out for _, out in store.outbox(store.last_sent())), wants)
 
     def close(self) -> None:
         self._keep_outcomes()
         self.log.close()
+        for store in self._stores:
+            store.close()
+
+    def abandon(self) -> None:
+        """Let go of the files after an error, without writing: a new driver on the folder goes on from what was committed."""
+        self.log.abandon()
         for store in self._stores:
             store.close()
 

@@ -73,6 +73,10 @@ class SqliteLog:
         self._db.commit()
         self._db.close()
 
+    def abandon(self) -> None:
+        """Close without what was not committed."""
+        self._db.close()
+
 
 class MemoryLog:
     """The same without a file. A record is forgotten when a later one is read: whoever reads from an offset has applied what is below."""
@@ -103,4 +107,7 @@ class MemoryLog:
         """Nothing to do: what is appended is there."""
 
     def close(self) -> None:
+        """Nothing to do."""
+
+    def abandon(self) -> None:
         """Nothing to do."""

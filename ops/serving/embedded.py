@@ -1,0 +1,258 @@
+"""The whole loop inside a server: one thread writes, counts and publishes; every other one reads what it made."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from queue import Empty, Full, Queue
+from typing import Literal
+
+from learners.definition import Definition
+from learners.models import theta_of
+from learners.policy import Policy
+from memory_index.reader import MemoryReader
+from ops.definitions import models_of
+from ops.serving.learning import Event, Learning, Told
+from ops.serving.publishing import Publishing
+from ops.serving.stages import Stages
+from ops.wiring import hand_out, reading_of
+from retrievers.base import Retriever
+from retrievers.catalog import Catalog
+from schemas.entities import Entity
+from schemas.errors import ForageError
+from schemas.events import Impression
+from schemas.snapshots import Content, Manifest
+from serving import view as serving_view
+from serving.backend import Flow, Order, Trouble
+from serving.view import View
+from streams.kernel.join import RULES, Rules
+
+log = logging.getLogger(__name__)
+
+ROOM = 10_000  # events that wait to be written: half a minute of 300 a second
+BATCH = 200  # written at once: some 30 ms, so that none waits long
+IDLE = 0.1  # s to wait for an event before time itself is looked at
+AGAIN = 2.0  # s until a loop that failed is opened again
+# Memory answers with a click at once; a policy is a file that is flushed, and what it learns in less time nobody could tell.
+PUBLISH_EVERY = 5.0
+Dress = Callable[[Policy], serving_view.Policy]
+Makers = Callable[[Catalog, MemoryReader, Callable[[Trouble], None]], Mapping[str, Retriever]]
+
+
+class EmbeddedBackend:
+    """A `serving.backend.Backend` whose state is the folder: log, counts, conclusions, and publications in `snapshots`.
+
+    An accepted event waits in memory until the loop writes it, as a rule some hundredths of a second; then it is in the log on disk, and
+    no kill takes it away. `close` writes everything. A new backend on the folder goes on where the last one stopped. When the loop
+    fails (a full disk), searches go on with what is there, the trouble says why, and the loop is opened anew from the folder, with the
+    events that wait, until that succeeds.
+
+    `retrievers` makes the strategies over catalogue and memory. `dress` makes of each learned policy the one that serves (experiments).
+    Raises Unavailable while another process uses the folder.
+    """
+
+    mode: Literal["embedded"] = "embedded"
+
+    def __init__(
+        self, entities: Iterable[Entity], definition: Definition, *, folder: Path, retrievers: Makers, rules: Rules = RULES,
+        dress: Dress = lambda policy: policy, on_conclusion: Told = lambda one: None,
+    ) -> None:  # fmt: skip
+        self.catalog, self._reader = Catalog(entities), MemoryReader(reading_of(definition))
+        self._folder, self._retrievers, self._rules, self._dress, self._told = folder, retrievers, rules, dress, on_conclusion
+        self._missing: list[Trouble] = []
+        self._stages, self._failed, self._refused = Stages(), "", ""
+        self._swapping = threading.RLock()  # between the loop, orders and changes of the catalogue; no search waits for it
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._publishing = Publishing(folder / "snapshots", definition)
+        self._models = models_of(definition.strategies)
+        self._learning = self._open()
+        self._content: Content | None = None
+        self._view = View(dress(Policy.untrained(definition)), self._reader, self._make(), self.catalog)
+        self._resume()
+        self._queue: Queue[Event] = Queue(ROOM)
+        self._taken: list[Event] = []
+        self._closing, self._published = threading.Event(), -PUBLISH_EVERY
+        self._thread = threading.Thread(target=self._run, name="forage-learning", daemon=True)
+        self._thread.start()
+
+    # -- what requests ask for ------------------------------------------------------------------------------------------------
+
+    def view(self) -> View:
+        return self._view
+
+    def emit(self, event: Event) -> bool:
+        if self._closing.is_set():
+            return False
+        try:
+            self._queue.put_nowait(event)
+        except Full:
+            return False
+        self._stages.passed("received")
+        if isinstance(event, Impression):
+            self._stages.passed("used")
+        return True
+
+    def put(self, entities: Iterable[Entity]) -> None:
+        """Add, replace and, for tombstones, remove entities: the strategies are built aside over the new catalogue, then swapped."""
+        with self._swapping:
+            self.catalog.put(entities)
+            made = self._make()
+            if self._content is not None:
+                hand_out(self._content, made.values())
+            self._view = replace(self._view, retrievers=made)
+
+    # -- what operators ask for -----------------------------------------------------------------------------------------------
+
+    def remembered(self) -> MemoryReader:
+        return self._reader
+
+    def versions(self) -> Sequence[Manifest]:
+        with self._swapping:
+            return self._publishing.list()
+
+    def content(self, content_id: str) -> Content:
+        with self._swapping:
+            return self._publishing.content(content_id)
+
+    def order(self, action: Order, content_id: str, *, reason: str) -> str:
+        with self._swapping:
+            manifest, content = self._publishing.order(action, content_id, reason=reason, now=_now())
+            self._adopt(manifest, content)
+        self._stages.passed("published")
+        log.info("%s %s: seq %d is in use; reason: %s", action, content_id[:12], manifest.seq, reason or "none given")
+        held = "; nothing newer is published until you release the hold (unpin)" if manifest.pinned else ""
+        return f"Version {manifest.content_id[:12]} is in use as number {manifest.seq}{held}."
+
+    def flow(self) -> Flow:
+        kinds = dict(self._learning.kinds)
+        aside = {name.removeprefix("quarantined_"): kinds.pop(name) for name in [*kinds] if name.startswith("quarantined_")}
+        behind = self._queue.qsize() + len(self._taken)
+        return Flow(self._stages.read(kinds), behind, self._learning.counted_up_to, aside, kinds)
+
+    def troubles(self) -> Sequence[Trouble]:
+        found = list(self._missing)
+        if self._failed:
+            found.append(Trouble("events", f"Nothing is counted now: {self._failed}. Events wait; what is remembered stays in use."))
+        elif self._queue.full():
+            found.append(Trouble("events", "More events come than can be written; new ones are refused. Send fewer, or use a faster disk."))
+        if self._refused:
+            found.append(Trouble("policy", f"The last version stays in use: {self._refused}"))
+        return found
+
+    def close(self) -> None:
+        """Write what was accepted, then stop. Safe to call twice."""
+        self._closing.set()
+        self._thread.join()
+
+    # -- the loop -------------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._turn()
+                self._failed = ""
+            except Exception as error:
+                log.exception("the loop failed; it is opened anew in %.0f s", AGAIN)
+                self._failed = str(error)
+                self._recover()
+        with suppress(Empty):
+            while True:
+                self._taken.append(self._queue.get_nowait())
+        try:
+            if self._failed:  # what waits gets one more chance
+                self._learning.abandon()
+                self._learning = self._open()
+            self._learning.record(self._taken, _now())
+            self._learning.close()
+        except Exception:
+            log.exception("the loop did not end in order; %d events were not written", len(self._taken))
+            self._learning.abandon()
+
+    def _turn(self) -> None:
+        self._take()
+        now = _now()
+        self._learning.record(self._taken, now)
+        self._taken = []
+        self._learning.pass_time(now)
+        before = self._learning.kinds.total()
+        self._learning.step()
+        self._stages.counted(self._learning.kinds, changed=self._learning.kinds.total() != before)
+        self._learning.recall()
+        self._learning.fit()
+        self._publish(now)
+
+    def _take(self) -> None:
+        """What waits, at most BATCH; what was taken before an error is still there."""
+        with suppress(Empty):
+            if not self._taken:
+                self._taken.append(self._queue.get(timeout=IDLE))
+            while len(self._taken) < BATCH:
+                self._taken.append(self._queue.get_nowait())
+
+    def _recover(self) -> None:
+        """Open the folder again until that succeeds: what is in memory becomes what is on disk."""
+        while not self._closing.wait(AGAIN):
+            self._learning.abandon()
+            try:
+                self._learning = self._open()
+                return
+            except Exception as error:
+                self._failed = str(error)
+
+    def _open(self) -> Learning:
+        return Learning(
+            self._publishing.definition, self._reader, folder=self._folder, rules=self._rules, models=self._models, now=_now(), told=self._told
+        )  # fmt: skip
+
+    def _publish(self, now: int) -> None:
+        if time.monotonic() - self._published < PUBLISH_EVERY or self._publishing.pinned:
+            return
+        content = self._learning.refresh(self._publishing.definition, self._content)
+        if content is None:
+            return
+        self._published = time.monotonic()
+        try:
+            with self._swapping:
+                manifest = self._publishing.refresh(content, applied=self._learning.applied, now=now)
+                if manifest is not None:
+                    self._adopt(manifest, content)
+                    self._stages.passed("published")
+            self._refused = ""
+        except ForageError as error:
+            if str(error) != self._refused:
+                log.error("no new version, the running one stays: %s", error)
+            self._refused = str(error)
+
+    # -- what serves ----------------------------------------------------------------------------------------------------------
+
+    def _resume(self) -> None:
+        """The last publication serves from the start, and models go on from it."""
+        try:
+            running = self._publishing.running()
+            if running is not None:
+                self._adopt(*running)
+                self._learning.publisher.keep(running[1])
+        except ForageError as error:
+            self._refused = str(error)
+            log.error("an untrained policy serves until the next version: %s", error)
+
+    def _adopt(self, manifest: Manifest, content: Content) -> None:
+        policy = Policy(content, seq=manifest.seq, exploration=manifest.exploration)
+        self._reader.reread(theta_of(content, policy.definition))
+        hand_out(content, self._view.retrievers.values(), before=self._content)
+        self._content = content
+        self._view = replace(self._view, policy=self._dress(policy))
+        self._stages.passed("loaded")
+
+    def _make(self) -> Mapping[str, Retriever]:
+        missing: list[Trouble] = []
+        made = self._retrievers(self.catalog, self._reader, missing.append)
+        self._missing = missing
+        return made
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
