@@ -6,7 +6,7 @@ u = (first 8 bytes of sha256(purpose 0x1f salt 0x1f search_id 0x1f name), big-en
 from hashlib import sha256
 from typing import Literal
 
-Purpose = Literal["ask", "depth", "slot", "swap", "shadow", "sample", "bucket", "score"]
+Purpose = Literal["ask", "depth", "slot", "swap", "shadow", "sample", "bucket", "score", "team"]
 
 
 def uniform(purpose: Purpose, salt: str, search_id: str, name: str) -> float:

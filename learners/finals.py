@@ -22,7 +22,7 @@ from schemas.ids import query_key
 from schemas.outcomes import Amendment, Outcome
 
 CANDIDATES = 40  # of those that were not shown, all that an impression has room for beside a page; with reward, beyond it
-MODES = {"score": 0, "slot": 1, "swap": 2}  # Placement.mode in `Final.modes`
+MODES = {"score": 0, "slot": 1, "swap": 2, "team": 3}  # Placement.mode in `Final.modes`
 LATE = 64  # amendments of one final that count
 CAP = 40_000  # finals; some 2 KB each, and 60 bytes for each ranker feature of 30 entities
 ERA_MS = 45 * DAY_MS

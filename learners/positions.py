@@ -59,7 +59,8 @@ def shown_of(finals: Sequence[Final]) -> Shown:
 
 def bases_of(shown: Shown) -> Ints:
     """The place in the ranking that each result had before placement moved it; 0 where that is not known: what came in from outside,
-    positions after the slots, pages without placement and pages whose modes are not those of `learners.ranking.placement`."""
+    positions after the slots, pages without placement and pages whose modes are not those of `learners.ranking.placement`. A page of two
+    teams comes from two rankings: what stood third may be the first of one and the ninth of the other, so places there say nothing."""
     searches = int(shown.search[-1]) + 1 if len(shown.search) else 0
 
     def per_search(of: NDArray[np.bool_], power: int = 0) -> Ints:
@@ -71,7 +72,7 @@ def bases_of(shown: Shown) -> Ints:
     beside = (swaps == 1) & (slots == 1)  # the other one of the pair came in from outside, and is logged as `slot`
     upper = np.where(beside, np.minimum(total, at), (total - 1) // 2)
     pair = np.where(beside, abs(total - at) == 1, (swaps == 2) & (squares == upper**2 + (upper + 1) ** 2))
-    known = (slots <= 1) & (pair | (swaps == 0))
+    known = (slots <= 1) & (pair | (swaps == 0)) & (per_search(shown.mode == MODES["team"]) == 0)
 
     exchanged = pair[shown.search] & ((shown.position == upper[shown.search]) | (shown.position == upper[shown.search] + 1))
     before = np.where(exchanged, 2 * upper[shown.search] + 1 - shown.position, shown.position)

@@ -1,5 +1,6 @@
 """What was decided for a request, with the probability of everything that was drawn."""
 
+from operator import not_
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -46,8 +47,20 @@ class Shadow(Message):
     found: Annotated[list[Id], Field(max_length=100)] = []
 
 
+class Trial(Message):
+    """The experiment that a search is part of, and which of its two arms answers it: `a` is what runs anyway, `b` what is tried, `both`
+    share one page. `p` is the chance of this arm for this search."""
+
+    name: Name
+    arm: Literal["a", "b", "both"]
+    p: Probability
+
+
 class Decision(Message):
-    """Which of the available strategies were asked, how deep, and by which policy."""
+    """Which of the available strategies were asked, how deep, and by which policy.
+
+    `trial` is left out of the bytes where there is none: messages without experiments are those of before there were any.
+    """
 
     decision_id: Id
     content_id: Label
@@ -58,6 +71,7 @@ class Decision(Message):
     always: Annotated[list[Always], Field(max_length=64)] = []
     shadow: Annotated[list[Shadow], Field(max_length=64)] = []
     rank_version: Label = ""
+    trial: Annotated[Trial | None, Field(exclude_if=not_)] = None
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -71,3 +85,9 @@ class Decision(Message):
     def asked(self) -> set[str]:
         """Names of the strategies that were asked, always-on ones included."""
         return {arm.name for arm in self.arms if arm.asked} | {one.name for one in self.always}
+
+    @property
+    def own(self) -> bool:
+        """Whether the policy that runs anyway made the whole page. Only such pages say what its strategies are worth to it: beside another
+        policy's choice of strategies or order the same strategy finds and earns something else."""
+        return self.trial is None or self.trial.arm == "a"

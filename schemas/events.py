@@ -16,6 +16,7 @@ UBI 1.3 has the same things under these names; what it does not have travels in 
     attributes       query_attributes             event_attributes
 """
 
+from operator import not_
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -53,15 +54,17 @@ class Source(Message):
 
 
 class Placement(Message):
-    """How a result came to its position: by score, by an exploration slot, or by swapping an adjacent pair.
+    """How a result came to its position: by score, by an exploration slot, by swapping an adjacent pair, or picked by one of the two
+    teams of an interleaved page; `team` says by which, "" where the other one had nothing left to pick.
 
     `p` is the chance of this result at this position given the order of the drawn scores; `draw_p` the chance that its own drawn score
     fell between those of its neighbours in that order, given theirs. Both 1 where nothing is drawn.
     """
 
-    mode: Literal["score", "slot", "swap"] = "score"
+    mode: Literal["score", "slot", "swap", "team"] = "score"
     p: Probability = 1.0
     draw_p: Probability = 1.0
+    team: Annotated[Literal["", "a", "b"], Field(exclude_if=not_)] = ""
 
 
 class Result(Message):

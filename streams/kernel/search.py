@@ -85,9 +85,10 @@ class Counted:
 
 
 def asked_phi(page: Impression) -> tuple[str, frozenset[str], dict[str, list[int]]]:
-    """Id of a page's decision, the strategies asked, and the features of the asked arms."""
-    if (by := page.decision) is None:
-        return "", frozenset(), {}
+    """Id of a page's decision, and what strategies learn from: those asked, and the features of the asked arms. Nothing of a page that
+    another policy made or helped to make."""
+    if (by := page.decision) is None or not by.own:
+        return by.decision_id if by else "", frozenset(), {}
     return by.decision_id, frozenset(by.asked()), {arm.name: arm.phi for arm in by.arms if arm.asked and arm.phi}
 
 
