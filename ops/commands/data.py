@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ops.commands import imports
 from ops.commands.options import AsJson, Bootstrap, here, progress, rules_of, show, time_of
 from ops.settings import Settings
 from schemas.errors import InvalidSetting
@@ -14,33 +15,7 @@ Interleave = Literal["impressions-first", "actions-first", "even"]  # as streams
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Datasets, message schemas, digests of state.")
 
 
-@app.command("import")
-def import_(
-    kind: Annotated[Literal["bestbuy", "esci", "homedepot", "ubi"], typer.Argument(help="Which data SRC holds.")],
-    src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder with the data as it was downloaded.")],
-    out: Annotated[Path, typer.Option(help="Folder to write the dataset to.")],
-    json: AsJson = False,
-) -> None:
-    """Turn downloaded data into a dataset folder.
-
-    It holds the catalogue, and the click log or the judged queries, in the form that `forage evaluate loop` reads.
-    """
-    from evaluation.datasets.bestbuy import import_bestbuy
-    from evaluation.datasets.esci import import_esci
-    from evaluation.datasets.folder import CLICKS, JUDGMENTS
-    from evaluation.datasets.homedepot import import_homedepot
-    from evaluation.datasets.ubi import import_ubi
-
-    importers = {"bestbuy": import_bestbuy, "esci": import_esci, "homedepot": import_homedepot, "ubi": import_ubi}
-    dataset = importers[kind](src, out)
-    counts = {"entities": sum(1 for _ in dataset.entities())}
-    if dataset.has(CLICKS):
-        counts["clicks"] = len(dataset.clicks())
-    if dataset.has(JUDGMENTS):
-        counts |= {"queries": len(dataset.queries()), "judgments": len(dataset.judgments())}
-    if json:
-        return show({"folder": str(out), "digest": dataset.digest, **counts})
-    typer.echo(f"{out}: {', '.join(f'{count:,} {name}' for name, count in counts.items())}\nnext: forage evaluate loop {out}")
+app.add_typer(imports.app, name="import")
 
 
 @app.command()

@@ -63,7 +63,8 @@ def test_the_help_of_groups_is_not_cut_off(forage):
 
 def test_figures_come_as_json_too():
     without = {
-        ("demo",): False, ("worker",): True, ("events", "send"): False, ("events", "tail"): False, ("data", "import"): False,
+        ("demo",): False, ("worker",): True, ("events", "send"): False, ("events", "tail"): False,
+        ("data", "import", "esci"): False, ("data", "import", "csv"): False,
         ("data", "export"): False, ("data", "schema"): True, ("data", "digest"): False, ("topics", "create"): False,
         ("topics", "check"): False, ("topics", "describe"): False, ("evaluate", "loop"): False, ("snapshots", "list"): False,
         ("snapshots", "show"): False, ("doctor",): False,
