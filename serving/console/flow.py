@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from display.words import SET_ASIDE, STAGES
 from schemas.outcomes import REASONS
 from serving.backend import Flow, Trouble
 
@@ -11,15 +12,6 @@ State = Literal["ok", "quiet", "late", "failed", "never", "unknown"]
 
 LATE = 60.0  # seconds without a step that the one before it has taken
 SILENT = 30.0  # seconds without a word from the broker
-NAMES = {
-    "received": ("Received", "Searches and actions that this service took"),
-    "matched": ("Matched", "Actions that found the search they belong to"),
-    "counted": ("Counted", "Events that memory and methods have counted"),
-    "learned": ("Learned", "Searches that settled, from which the order of results is learned"),
-    "published": ("Published", "Versions made from what was learned"),
-    "loaded": ("Loaded", "Versions that this server has read"),
-    "used": ("Used", "Searches answered with a published version"),
-}
 STATES: Mapping[State, str] = {
     "ok": "ok",
     "quiet": "quiet",
@@ -28,12 +20,12 @@ STATES: Mapping[State, str] = {
     "never": "nothing yet",
     "unknown": "not known here",
 }
-SET_ASIDE = {
-    "invalid": ("breaks the rules of the format", "See what the sender sends: `forage events check` names the field."),
-    "ts_out_of_range": ("its time is more than 24 hours off", "Set the clock of the sender, or send events sooner."),
-    "conflict": ("the same id came before with other contents", "Give every event an id of its own."),
-    "unmatched": ("an action whose search never came", "Send the impression too, with the same search_id."),
-    "too_late": ("an action long after its search", "Send actions when they happen, not in batches at night."),
+TODO = {
+    "invalid": "`forage quarantine list` names the field; mend what sends it.",
+    "ts_out_of_range": "Set the clock of the sender, or send events sooner.",
+    "conflict": "Give every event an id of its own.",
+    "unmatched": "Send the impression too, with the same search_id.",
+    "too_late": "Send actions when they happen, not in one batch at night.",
 }
 KINDS = {
     "duplicate": "came twice, counted once",
@@ -62,6 +54,7 @@ class Aside:
     """Events that do not count, by reason. `share`: of all received, None where nothing was."""
 
     code: str
+    name: str
     why: str
     todo: str
     count: int
@@ -103,7 +96,6 @@ def _steps(flow: Flow) -> list[Step]:
     """A stage is late when the one before it went on and it did not, where both are known."""
     out: list[Step] = []
     for stage in flow.stages:
-        name, means = NAMES[stage.name]
         state: State = "ok"
         if stage.count is None and stage.age is None:
             state = "unknown"
@@ -112,7 +104,8 @@ def _steps(flow: Flow) -> list[Step]:
         elif stage.age > LATE:
             before = next((one.age for one in reversed(out) if one.age is not None), None)
             state = "late" if before is not None and before < stage.age - LATE else "quiet"
-        out.append(Step(name, means, stage.count, stage.age, state))
+        word = STAGES[stage.name]
+        out.append(Step(word.label, word.said, stage.count, stage.age, state))
     return out
 
 
@@ -141,5 +134,5 @@ def _sentence(flow: Flow, steps: Sequence[Step], troubles: Sequence[Trouble], no
 
 
 def _aside(reason: str, count: int, received: int | None) -> Aside:
-    why, todo = SET_ASIDE[reason]
-    return Aside(reason, why, todo, count, count / received if received else None)
+    word = SET_ASIDE[reason]
+    return Aside(reason, word.label, word.said, TODO[reason], count, count / received if received else None)

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from display import numbers, words
 from display.colours import style
+from serving.access import COOKIE, Scope
 from serving.backend import Backend, Trouble
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ NAV = (
     ("/console/words", "Words"),
 )
 SCREENS = ("today", "try_search", "why", "methods", "memory", "results", "versions", "flow", "words")  # modules with `routes(site)`
-SHEETS = ("display.css", "frame.css", "style.css")
+SHEETS = ("display.css", "frame.css", "style.css", "screens.css")
 HEADERS = {
     "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "referrer-policy": "same-origin",
@@ -87,6 +88,11 @@ def pulse(backend: Backend) -> Pulse:
     """Version in use, time up to which events are counted, what is missing."""
     versions = backend.versions()
     return Pulse(f"Version {versions[-1].seq}" if versions else "", backend.flow().counted_up_to, backend.troubles())
+
+
+def may(request: Request, site: "Site", scope: Scope) -> bool:
+    """Whether who is signed in here has a right."""
+    return scope in site.access.of(None, request.cookies.get(COOKIE), site.clock()).scopes
 
 
 def theme_of(request: Request) -> str:

@@ -6,20 +6,7 @@ from learners.features import QUERY_CLASSES
 from learners.policy import Policy
 from schemas.candidates import Request
 
-_WORDS = {"1": "one word", "2": "two words", "3": "three words", "many": "four words or more"}
 _WORD = "search"  # six letters: a usual word
-
-
-def kind_named(query_class: str) -> str:
-    """A query class in plain words.
-
-    >>> kind_named("2"), kind_named("1d"), kind_named("")
-    ('two words', 'one word with a digit', 'other')
-    """
-    words = _WORDS.get(query_class.removesuffix("d"))
-    if words is None:
-        return query_class or "other"
-    return f"{words} with a digit" if query_class.endswith("d") else words
 
 
 def order_of(query_class: str) -> int:

@@ -1,15 +1,30 @@
 """What runs now, what changed, how do I go back?"""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from display.numbers import duration
+from display.words import in_full, named
 from learners.policy import Policy
 from schemas.errors import ForageError
 from schemas.snapshots import Content, Manifest
-from serving.console.kinds import chances, kind_named
+from serving.backend import Order
+from serving.console.frame import Screen, may, posted, render
+from serving.console.kinds import chances
 
+if TYPE_CHECKING:
+    from serving.site import Site
+
+QUESTION = "What runs now, what changed, how do I go back?"
 KINDS = ("1", "2", "3", "many", "1d", "2d")  # whose chances are compared
+REASON = 120  # letters of a reason
+ORDERS = 20  # answers to orders that are kept
 MOVED = 0.05  # chances that differ by less are the same to a reader
 _HOW = {
     "refresh": "automatic update",
@@ -160,7 +175,7 @@ def _moved(old: Content, new: Content, named: Callable[[str], str]) -> list[Chan
         (abs(two[kind][name] - p), name, kind, p, two[kind][name]) for kind in KINDS for name, p in one[kind].items() if name in two[kind]
     ]
     return [
-        Change(f"{named(name)}, {kind_named(kind)}: chance of being asked", f"{p:.2f}", f"{now:.2f}")
+        Change(f"{named(name)}, {in_full(kind)}: chance of being asked", f"{p:.2f}", f"{now:.2f}")
         for by, name, kind, p, now in sorted(pairs, reverse=True)
         if by >= MOVED
     ]
@@ -200,3 +215,88 @@ def _models(old: Content, new: Content) -> list[Change]:
         if name in _MODELS and (one is None or two is None or one.sha256 != two.sha256):
             out.append(Change(_MODELS[name], "—" if one is None else "as it was", "learned anew" if two else "—"))
     return out
+
+
+def routes(site: "Site") -> list[Route]:
+    """GET /console/versions with ?before=N&after=N (compare) or ?back=N (the form); POST /console/versions orders."""
+    orders: OrderedDict[str, str] = OrderedDict()  # what became of the last orders, to be read once the browser has been sent on
+
+    def show(request: Request) -> Response:
+        return _page(site, request, said=orders.get(request.query_params.get("order", ""), ""))
+
+    def order(request: Request, fields: Mapping[str, str]) -> Response:
+        found = facts(site.backend.versions(), ago=_ago(site), may_operate=may(request, site, "operate"))
+        action, problem = _checked(found, fields)
+        if problem:
+            return _page(site, request, problem=problem, fields=fields, status=422)
+        version = found.find(_number(fields.get("number", ""))) or found.live
+        assert version is not None, "checked above"
+        try:
+            said = site.backend.order(action, version.content_id, reason=fields["reason"].strip()[:REASON])
+        except ForageError as error:
+            live = f"{found.live.name} stays in use. " if found.live else ""
+            return _page(site, request, problem=f"{live}{error}", fields=fields, status=409)
+        key = site.new_id()
+        orders[key] = said
+        while len(orders) > ORDERS:
+            orders.popitem(last=False)
+        return RedirectResponse(f"/console/versions?order={key}", 303)
+
+    return [Route("/console/versions", show), Route("/console/versions", posted(order), methods=["POST"])]
+
+
+def _checked(found: Versions, fields: Mapping[str, str]) -> tuple[Order, str]:
+    """The order that a form gives, and what is wrong with it, "" where nothing is."""
+    action = fields.get("action", "")
+    number = _number(fields.get("number", ""))
+    version = found.find(number)
+    if action == "unpin":
+        problem = "" if found.held else "Nothing is held."
+        return "unpin", problem or _reasoned(fields)
+    if action != "rollback" or version is None:
+        return "rollback", f"Version {fields.get('number', '')} is not kept any more; choose one of the list."
+    if version.refused:
+        return "rollback", version.refused
+    if _number(fields.get("typed", "")) != number:
+        return "rollback", f"Type {number} to say that you mean version {number}; you typed “{fields.get('typed', '')}”."
+    return "rollback", _reasoned(fields)
+
+
+def _reasoned(fields: Mapping[str, str]) -> str:
+    return "" if fields.get("reason", "").strip() else "Say why, in a few words: it stands in the list for whoever comes after you."
+
+
+def _number(text: str) -> int:
+    """38 of "38", "v38" or "Version 38"; -1 of anything else."""
+    digits = text.strip().lower().removeprefix("version").removeprefix("v").strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 12 else -1
+
+
+def _page(
+    site: "Site", request: Request, *, said: str = "", problem: str = "", fields: Mapping[str, str] | None = None, status: int = 200
+) -> Response:
+    asked = dict(request.query_params) | dict(fields or {})
+    operate = may(request, site, "operate")
+    found = facts(site.backend.versions(), ago=_ago(site), may_operate=operate)
+    before, after = _pair(found, asked)
+    changed = difference(before, after, content=site.backend.content, named=named) if before and after else None
+    back = found.find(_number(asked.get("back", asked.get("number", ""))))
+    return render(
+        request, "versions.html", site=site, screen=Screen(QUESTION, found.sentence), status=status,
+        facts=found, changed=changed, before=before, after=after, operate=operate, asked=asked, said=said, problem=problem,
+        back=back if back is not None and not back.refused else None, releasing=asked.get("hold") == "release" or asked.get("action") == "unpin",
+        ago=_ago(site),
+    )  # fmt: skip
+
+
+def _pair(found: Versions, asked: Mapping[str, str]) -> tuple[Version | None, Version | None]:
+    """The two versions to compare: those of the address, else the live one and the newest with other contents."""
+    after = found.find(_number(asked.get("after", ""))) or found.live
+    if after is None:
+        return None, None
+    other = [one for one in found.versions if one.content_id != after.content_id and one.number < after.number]
+    return found.find(_number(asked.get("before", ""))) or next(iter(other), None), after
+
+
+def _ago(site: "Site") -> Callable[[int], str]:
+    return lambda ms: f"{duration((site.clock() - ms) / 1_000)} ago"
