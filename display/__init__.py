@@ -1,1 +1,1 @@
-"""What is drawn: plain words for technical terms, colours, and charts as inline SVG. One place for console, terminal and reports; imports nothing of ours."""
+"""What people see: plain words for technical terms, numbers, colours, charts as inline SVG; for console, terminal and reports alike."""
