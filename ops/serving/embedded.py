@@ -14,7 +14,6 @@ from learners.definition import Definition
 from learners.models import theta_of
 from learners.policy import Policy
 from memory_index.reader import MemoryReader
-from ops.definitions import models_of
 from ops.serving.learning import Event, Learning, Told
 from ops.serving.publishing import Publishing
 from ops.serving.stages import Stages
@@ -67,7 +66,6 @@ class EmbeddedBackend:
         self._swapping = threading.RLock()  # between the loop, orders and changes of the catalogue; no search waits for it
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._publishing = Publishing(folder / "snapshots", definition)
-        self._models = models_of(definition.strategies)
         self._learning = self._open()
         self._content: Content | None = None
         self._view = View(dress(Policy.untrained(definition)), self._reader, self._make(), self.catalog)
@@ -203,9 +201,7 @@ class EmbeddedBackend:
                 self._failed = str(error)
 
     def _open(self) -> Learning:
-        return Learning(
-            self._publishing.definition, self._reader, folder=self._folder, rules=self._rules, models=self._models, now=_now(), told=self._told
-        )  # fmt: skip
+        return Learning(self._publishing.definition, self._reader, folder=self._folder, rules=self._rules, now=_now(), told=self._told)
 
     def _publish(self, now: int) -> None:
         if time.monotonic() - self._published < PUBLISH_EVERY or self._publishing.pinned:

@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from learners.definition import Definition
-from learners.models import FinalsModel
 from memory_index.reader import MemoryReader
 from memory_index.snapshot import SCHEMA, base_of
+from ops.definitions import models_of
 from schemas.base import DAY_MS
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression
 from schemas.outcomes import Amendment, Outcome
@@ -33,10 +33,8 @@ class Learning:
     read than anybody wants to wait for a server. `told` hears every new one, and those of the last day.
     """
 
-    def __init__(
-        self, definition: Definition, reader: MemoryReader, *, folder: Path, rules: Rules, models: Sequence[FinalsModel], now: int, told: Told
-    ) -> None:  # fmt: skip
-        self.publisher = Publisher(definition, models)
+    def __init__(self, definition: Definition, reader: MemoryReader, *, folder: Path, rules: Rules, now: int, told: Told) -> None:
+        self.publisher = Publisher(definition, models_of(definition.strategies))
         self.kinds: Counter[str] = Counter()  # events by what they came to, since this began
         self._reader, self._told, self._fitter = reader, told, Fitter()
         self._driver = EmbeddedDriver(rules, folder=folder, on_changes=[self._learn])

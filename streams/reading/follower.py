@@ -39,6 +39,8 @@ class Progress:
 class Follower:
     """Calls `handle` with records in the order of each partition. There is no group and no commit: a new follower begins at `start`.
 
+    Partitions without an offset in `start` begin at the first record of time `since` (wall ms), if that is given.
+
     What `handle` raises is taken for a passing trouble: the same records come again. Offsets belong to the topic with `topic_id` (that of
     `start`, if given): one of another id was made anew, which `anew` is told; then it is read from its start.
     """
@@ -51,11 +53,12 @@ class Follower:
         handle: Callable[[Sequence[Incoming]], None],
         start: Mapping[int, int] | None = None,
         topic_id: str = "",
+        since: int | None = None,
         anew: Callable[[], None] = lambda: None,
         security: Security | None = None,
     ):
         self.topic_id = topic_id  # of the topic that is read; empty until the broker has told it
-        self._anew = anew
+        self._anew, self._since = anew, since
         self._bootstrap, self._topic, self._security = bootstrap, topic, security
         self._handle = handle
         self._next = dict(start or {})
@@ -127,9 +130,14 @@ class Follower:
     def _read(self, consumer: Any, parts: list[Any]) -> None:
         """Until told to stop, or until the topic has other partitions or was made anew."""
         consumer.assign(parts)
+        begin = {} if self._since is None else consumer.offsets_for_times(dict.fromkeys(parts, self._since))
         for part in parts:
             if part.partition in self._next:
                 consumer.seek(part, self._next[part.partition])
+            elif begin.get(part) is not None:
+                consumer.seek(part, begin[part].offset)
+            elif self._since is not None:  # nothing is so new
+                consumer.seek_to_end(part)
             else:
                 consumer.seek_to_beginning(part)
         ask_at = 0.0
