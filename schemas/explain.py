@@ -108,8 +108,12 @@ def _line(problem: Mapping[str, Any], tagged: bool) -> str:
 
 def explain(error: ValidationError) -> list[str]:
     """One line per problem, at most MAX_PROBLEMS of them: the field, the rule that it breaks, what to do."""
-    problems = error.errors(include_url=False)
-    lines = [_line(problem, error.title.startswith("tagged-union")) for problem in problems[:MAX_PROBLEMS]]
+    return explain_problems(error.errors(include_url=False), tagged=error.title.startswith("tagged-union"))
+
+
+def explain_problems(problems: Sequence[Mapping[str, Any]], *, tagged: bool = False) -> list[str]:
+    """The same for problems that have left their error. `tagged`: their places begin with the tag of a union."""
+    lines = [_line(problem, tagged) for problem in problems[:MAX_PROBLEMS]]
     if len(problems) > MAX_PROBLEMS:
         lines.append(f"message: has {len(problems) - MAX_PROBLEMS} more problems; correct these first")
     return lines
