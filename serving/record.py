@@ -78,7 +78,7 @@ def results(placed: Sequence[Placed], catalog: Mapping[str, Entity], *, page: in
         one = place.one
         entity = catalog.get(one.entity_id)
         by_score = place.mode == "score" and place.p == one.draw_p == 1.0
-        placement = _BY_SCORE if by_score else Placement(mode=place.mode, p=place.p, draw_p=one.draw_p)
+        placement = _BY_SCORE if by_score else Placement(mode=place.mode, p=place.p, draw_p=one.draw_p, team=place.team)
         values = {
             "entity_id": one.entity_id,
             "entity_type": entity.entity_type if entity else "",

@@ -57,6 +57,7 @@ class Placed(NamedTuple, Generic[R]):
     one: R
     mode: Mode
     p: float
+    team: Literal[""] = ""  # nobody's: this page is of one policy
 
 
 class Chances(NamedTuple):
