@@ -57,7 +57,11 @@ class Placed(NamedTuple, Generic[R]):
     one: R
     mode: Mode
     p: float
-    team: Literal[""] = ""  # nobody's: this page is of one policy
+
+    @property
+    def team(self) -> Literal[""]:
+        """Nobody's: the page is of one policy."""
+        return ""
 
 
 class Chances(NamedTuple):
