@@ -16,6 +16,7 @@ from learners.draw import draw_depth
 from learners.draws import uniform
 from learners.features import ARM_FEATURES, QUERY_CLASSES, as_reals, class_index, known
 from learners.fit import fit
+from learners.ranking.contributions import Account
 from learners.ranking.placement import Placed, place
 from learners.ranking.posterior import Ranked, Ranker, drawn
 from learners.selection.arm import Posteriors
@@ -115,6 +116,10 @@ class Policy:
         spec, salt = self.definition.placement, self.definition.salt
         order = drawn(request, ranked, draw=spec.draw, salt=salt)
         return place(request, order, spec=spec, salt=salt, uncertainty=_sd)
+
+    def account(self, request: Request, one: Ranked) -> Account:
+        """How the score of a candidate that `rank` gave for this request comes about."""
+        return self._ranker.account(one)
 
     def _probabilities(self, request: Request, arms: Sequence[ArmSpec], memory: Memory | None) -> tuple[list[list[int]], list[float]]:
         rows = slice(None) if len(arms) == len(self._arms) else [self._arms[arm.name] for arm in arms]

@@ -19,6 +19,7 @@ import numpy as np
 
 from learners.definition import Definition
 from learners.draws import uniform
+from learners.ranking.contributions import Account, contributions
 from learners.ranking.features import RankFeatures
 from learners.ranking.rank_model import priors, start_of
 from learners.ranking.union import Found, Lists, Reals, unite
@@ -72,12 +73,19 @@ class Ranker:
         kappa, least = reading.kappa, reading.min_clients
         page = []
         for entity, before, one, found, row in zip(ids, prior, evidence, union.found(), grid.tolist(), strict=True):
-            heard = NOTHING if one.reward > 0.0 and one.clients < least else one
+            heard = _heard(one, least)
             mean = q2e(before, heard.reward, heard.examined, kappa)
             m = min(mean, 1.0)
             page.append(Ranked(entity, mean, before, one, tuple(found), row, sqrt(m * (1.0 - m) / (kappa + heard.examined + 1.0))))
         page.sort(key=_order)
         return page
+
+    def account(self, one: Ranked) -> Account:
+        """How the score of a candidate that this ranker ranked comes about."""
+        reading = self._definition.reading
+        heard = _heard(one.evidence, reading.min_clients)
+        rows = contributions(one.features, self._weights, self._definition, self.features)
+        return Account(rows, one.prior, reading.kappa, heard, held_back=heard != one.evidence, score=one.score)
 
 
 def drawn(request: Request, ranked: Sequence[Ranked], *, draw: float, salt: str) -> list[Ranked]:
@@ -92,6 +100,11 @@ def drawn(request: Request, ranked: Sequence[Ranked], *, draw: float, salt: str)
         for at, (_, _, one) in enumerate(noisy)
     ]
     return placed + list(ranked[DRAWN:])
+
+
+def _heard(evidence: Evidence, least: int) -> Evidence:
+    """The evidence that counts: none while fewer than `least` people acted."""
+    return NOTHING if evidence.reward > 0.0 and evidence.clients < least else evidence
 
 
 def _noise(salt: str, search_id: str, one: Ranked) -> float:
