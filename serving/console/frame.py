@@ -16,9 +16,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
 
 from display import numbers, words
 from display.colours import style
+from schemas.errors import CorruptFile, ForageError, NotAllowed, NotFound, Unavailable
 from serving.access import COOKIE, Scope
 from serving.backend import Backend, Trouble
 
@@ -36,7 +39,18 @@ NAV = (
     ("/console/flow", "Data flow"),
     ("/console/words", "Words"),
 )
-SCREENS = ("today", "try_search", "why", "methods", "memory", "results", "versions", "flow", "words")  # modules with `routes(site)`
+SCREENS = (
+    "sign_in",
+    "today",
+    "try_search",
+    "why",
+    "methods",
+    "memory",
+    "results",
+    "versions",
+    "flow",
+    "words",
+)  # modules with `routes(site)`
 SHEETS = ("display.css", "frame.css", "style.css", "screens.css")
 HEADERS = {
     "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -79,7 +93,7 @@ def render(request: Request, template: str, *, site: "Site", screen: Screen, sta
         "theme": "" if theme == "auto" else theme,
         "next_theme": THEMES[(THEMES.index(theme) + 1) % len(THEMES)],
         "pulse": pulse(site.backend),
-        "signed_in": False,
+        "signed_in": COOKIE in request.cookies and not site.access.open,
     }
     return HTMLResponse(_templates().get_template(template).render(framed | values), status, headers=HEADERS)
 
@@ -117,7 +131,34 @@ def pages(site: "Site") -> list[BaseRoute]:
     ]
     for name in SCREENS:  # imported here, because each is built on this module
         own += import_module(f"serving.console.{name}").routes(site)
+    for route in own:
+        if isinstance(route, Route):
+            route.app = _Told(route.app, site)
     return own
+
+
+class _Told:
+    """A route whose refusals are pages too: what is wrong and what to do, in the frame."""
+
+    def __init__(self, app: ASGIApp, site: "Site") -> None:
+        self._app, self._site = app, site
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except ForageError as error:
+            status, question = next(told for kind, told in _REFUSALS if isinstance(error, kind))
+            answer = render(Request(scope), "problem.html", site=self._site, screen=Screen(question), status=status, said=str(error))
+            await answer(scope, receive, send)
+
+
+_REFUSALS: Sequence[tuple[type[ForageError], tuple[int, str]]] = (
+    (NotFound, (404, "This is not here")),
+    (NotAllowed, (403, "This is not allowed")),
+    (Unavailable, (503, "This cannot be done now")),
+    (CorruptFile, (500, "A file on the server is damaged")),
+    (ForageError, (400, "This does not work so")),
+)
 
 
 @cache
@@ -156,11 +197,9 @@ Handler = Callable[[Request, Mapping[str, str]], Response]
 
 
 def posted(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint for a form that one of our own pages sends: its fields, read and checked, go to `handler` on a thread."""
+    """An endpoint for a form: its fields go to `handler` on a thread. That it comes from one of our own pages, the service's guard checks."""
 
     async def endpoint(request: Request) -> Response:
-        if not from_here(request):
-            return Response("this form was not sent by a page of this console; open the page and send it there", 403)
         body = b""
         async for chunk in request.stream():
             body += chunk
@@ -173,11 +212,8 @@ def posted(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 
 def from_here(request: Request) -> bool:
-    """Whether a browser says that the request comes from a page of this very address. Browsers always send one of the two."""
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
-    if site is not None:
-        return site in ("same-origin", "none")
-    return origin is not None and origin.partition("://")[2] == request.headers.get("host")
+    """Whether a page of this very address, or somebody at the address bar, led here: a link elsewhere must not make anything count."""
+    return request.headers.get("sec-fetch-site", "none") in ("same-origin", "none")
 
 
 def choose_theme(request: Request, fields: Mapping[str, str]) -> Response:
@@ -190,8 +226,12 @@ def choose_theme(request: Request, fields: Mapping[str, str]) -> Response:
 
 def back(fields: Mapping[str, str], otherwise: str = "/console/today") -> RedirectResponse:
     """To the page that the form stood on; never to another site."""
-    to = fields.get("back", "")
-    return RedirectResponse(to if to.startswith("/console/") else otherwise, 303)
+    return RedirectResponse(inside(fields.get("back", ""), otherwise), 303)
+
+
+def inside(address: str, otherwise: str = "/console/today") -> str:
+    """The address if it is one of this console."""
+    return address if address.startswith("/console/") and "\\" not in address and not set(address) & set("\r\n") else otherwise
 
 
 @cache
