@@ -1,12 +1,23 @@
 """Do events arrive, and do they count?"""
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from io import StringIO
+from typing import TYPE_CHECKING, Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from display.words import SET_ASIDE, STAGES
 from schemas.outcomes import REASONS
 from serving.backend import Flow, Trouble
+from serving.console.drawing import PERIODS, period_of
+from serving.console.frame import Screen, render
+
+if TYPE_CHECKING:
+    from serving.site import Site
 
 State = Literal["ok", "quiet", "late", "failed", "never", "unknown"]
 
@@ -136,3 +147,43 @@ def _sentence(flow: Flow, steps: Sequence[Step], troubles: Sequence[Trouble], no
 def _aside(reason: str, count: int, received: int | None) -> Aside:
     word = SET_ASIDE[reason]
     return Aside(reason, word.label, word.said, TODO[reason], count, count / received if received else None)
+
+
+def routes(site: "Site") -> list[Route]:
+    """GET /console/flow with ?period=, and its figures as CSV."""
+
+    def show(request: Request) -> Response:
+        period, troubles = period_of(request), site.backend.troubles()
+        meters = site.live.read(period.minutes)
+        found = facts(site.backend.flow(), troubles, now=site.clock())
+        asked = [(name, one) for name, one in meters.methods.items() if one.asked]
+        return render(
+            request, "flow.html", site=site, screen=Screen("Do events arrive, and do they count?", found.sentence), facts=found,
+            troubles=troubles, methods=sorted(asked, key=lambda pair: -pair[1].asked), period=period, periods=PERIODS, now=site.clock(),
+            no_actions=not meters.actions, base=str(request.base_url).rstrip("/"),
+        )  # fmt: skip
+
+    def table(request: Request) -> Response:
+        return csv_of(rows_of(facts(site.backend.flow(), site.backend.troubles(), now=site.clock())), "data-flow.csv")
+
+    return [Route("/console/flow", show), Route("/console/flow.csv", table)]
+
+
+def rows_of(found: Facts) -> list[tuple[object, ...]]:
+    """What the screen shows as rows: what, of which, count, seconds since the last; empty where it is not known."""
+    rows: list[tuple[object, ...]] = [("what", "of", "count", "seconds_ago", "state")]
+    rows += [("stage", one.name, one.count, one.age, one.word) for one in found.steps]
+    rows += [("set aside", one.code, one.count, None, "") for one in found.aside or ()]
+    rows += [("event", kind, count, None, "") for kind, _, count in found.kinds or ()]
+    return [*rows, ("behind", "", found.behind, found.lag, "")]
+
+
+def csv_of(rows: Sequence[Sequence[object]], name: str) -> Response:
+    """A file for a spreadsheet. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    out = StringIO()
+    csv.writer(out).writerows([[_cell(one) for one in row] for row in rows])
+    return Response(out.getvalue(), media_type="text/csv", headers={"content-disposition": f'attachment; filename="{name}"'})
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value

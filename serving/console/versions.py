@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -11,7 +12,6 @@ from starlette.routing import Route
 
 from display.numbers import duration
 from display.words import in_full, named
-from learners.policy import Policy
 from schemas.errors import ForageError
 from schemas.snapshots import Content, Manifest
 from serving.backend import Order
@@ -170,7 +170,7 @@ def _strategies(content: Content) -> dict[str, str]:
 
 
 def _moved(old: Content, new: Content, named: Callable[[str], str]) -> list[Change]:
-    one, two = (chances(Policy(content, seq=0), KINDS) for content in (old, new))
+    one, two = (chances(content, KINDS) for content in (old, new))
     pairs = [
         (abs(two[kind][name] - p), name, kind, p, two[kind][name]) for kind in KINDS for name, p in one[kind].items() if name in two[kind]
     ]
@@ -284,8 +284,8 @@ def _page(
     return render(
         request, "versions.html", site=site, screen=Screen(QUESTION, found.sentence), status=status,
         facts=found, changed=changed, before=before, after=after, operate=operate, asked=asked, said=said, problem=problem,
-        back=back if back is not None and not back.refused else None, releasing=asked.get("hold") == "release" or asked.get("action") == "unpin",
-        ago=_ago(site),
+        back=back if back is not None and not back.refused else None, ago=_ago(site), at=_at,
+        releasing=asked.get("hold") == "release" or asked.get("action") == "unpin",
     )  # fmt: skip
 
 
@@ -300,3 +300,8 @@ def _pair(found: Versions, asked: Mapping[str, str]) -> tuple[Version | None, Ve
 
 def _ago(site: "Site") -> Callable[[int], str]:
     return lambda ms: f"{duration((site.clock() - ms) / 1_000)} ago"
+
+
+def _at(ms: int) -> str:
+    """A moment as HTML's time element takes it."""
+    return datetime.fromtimestamp(ms / 1_000.0, UTC).isoformat(timespec="seconds")

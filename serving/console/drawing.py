@@ -1,0 +1,31 @@
+"""Charts on a page: drawn once for wide and once for narrow screens, never scaled; and the time that a page is about."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from markupsafe import Markup
+from starlette.requests import Request
+
+from display.charts.svg import NARROW, WIDE
+
+
+def both(draw: Callable[[int], str], *, wide: int = WIDE, narrow: int = NARROW) -> Markup:
+    """A chart for both widths; `draw` takes px and gives SVG. The style sheet shows one of the two."""
+    return Markup(f'<div class="from-wide">{draw(wide)}</div><div class="from-narrow">{draw(narrow)}</div>')
+
+
+class Period(NamedTuple):
+    """The last `minutes`, in words, and by its name in addresses."""
+
+    name: str
+    minutes: int
+    said: str
+
+
+PERIODS = (Period("hour", 60, "hour"), Period("day", 1_440, "24 hours"))
+
+
+def period_of(request: Request) -> Period:
+    """The period of an address, ?period=hour; a day where it names none."""
+    asked = request.query_params.get("period", "")
+    return next((one for one in PERIODS if one.name == asked), PERIODS[-1])
