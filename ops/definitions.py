@@ -7,7 +7,7 @@ from learners.definition import AlwaysSpec, ArmSpec, Definition, ReadingSpec
 from learners.examination import Examination
 from learners.models import FinalsModel
 from learners.ranking.rank_model import RankModel
-from ops.settings import Settings
+from ops.settings import Settings, names_of
 from retrievers.xmr.finals import XmrFit
 
 STRATEGIES = Settings().strategies
@@ -16,12 +16,12 @@ STRATEGIES = Settings().strategies
 def definition(
     strategies: Sequence[str] = STRATEGIES, *, always: Sequence[str] = (), min_clients: int = 2, salt: str = "forage"
 ) -> Definition:
-    """Each strategy an arm of its default cost and depth, or always on."""
-    arms = [ArmSpec.of(name) for name in strategies if name not in always]
+    """Each strategy an arm of its default cost and depth, or always on. `strategies`: names, or entries as the settings have them."""
+    arms = [ArmSpec.of(name) for name in names_of(strategies) if name not in always]
     reading = ReadingSpec(min_clients=min_clients)
     return Definition(arms=arms, always=[AlwaysSpec(name=name) for name in always], reading=reading, salt=salt)
 
 
 def models_of(strategies: Sequence[str] = STRATEGIES) -> tuple[FinalsModel, ...]:
     """What is fitted on finals for these strategies, in this order: each sees what those before it found."""
-    return (Examination(), RankModel(), *([XmrFit()] if "xmr" in strategies else []))
+    return (Examination(), RankModel(), *([XmrFit()] if "xmr" in names_of(strategies) else []))

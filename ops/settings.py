@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,7 +14,7 @@ PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 FORMATS = ("text", "json")
 _ADDRESS = re.compile(r"[^\s:,/]+:\d{1,5}")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_STRATEGY = re.compile(r"[a-z][a-z0-9_]{0,63}(=(outside|[A-Za-z_][\w.]*:[A-Za-z_]\w*))?")
 NAMES: dict[str, str] = {
     "bootstrap": "FORAGE_BOOTSTRAP",
     "data": "FORAGE_DATA_DIR",
@@ -34,8 +34,13 @@ NAMES: dict[str, str] = {
     "encoder": "FORAGE_ENCODER",
     "metrics": "FORAGE_METRICS",
     "log_format": "FORAGE_LOG_FORMAT",
+    "token_key": "FORAGE_TOKEN_KEY",
+    "api_tokens_file": "FORAGE_API_TOKENS_FILE",
+    "origins": "FORAGE_ORIGINS",
 }
-SECRET_FILES = {"client_key": "FORAGE_CLIENT_KEY_FILE", "sasl_password": "FORAGE_SASL_PASSWORD_FILE"}  # files to read a secret from
+SECRET_FILES = {  # files to read a secret from
+    "client_key": "FORAGE_CLIENT_KEY_FILE", "sasl_password": "FORAGE_SASL_PASSWORD_FILE", "token_key": "FORAGE_TOKEN_KEY_FILE",
+}  # fmt: skip
 VARIABLES = (*NAMES.values(), *SECRET_FILES.values())
 
 
@@ -57,10 +62,15 @@ class Settings:
     sasl_mechanism: str = ""
     sasl_username: str = ""
     sasl_password: str = field(default="", repr=False)
-    strategies: tuple[str, ...] = ("lexical", "trigrams", "memory", "neighbours", "popular", "xmr")  # what needs no encoder and no dates
+    # Entries: a name; name=module:function, one of one's own; name=outside, one that somebody else's engine asks. By default, what needs
+    # no encoder and no dates.
+    strategies: tuple[str, ...] = ("lexical", "trigrams", "memory", "neighbours", "popular", "xmr")
     encoder: str = ""  # of the dense strategy: a model's folder, a package that carries one, or org/model of the hub; none without
     metrics: str = ""  # HOST:PORT or a port of this host where a worker's metrics can be read; not served without
     log_format: str = "text"  # of a worker's log: text for people, json for programs, one object a line
+    token_key: str = field(default="", repr=False)  # servers sign the tokens of searches with it; one made for the data folder without
+    api_tokens_file: str = ""  # who may call a server: NAME SHA256 SCOPES a line; open to this host alone without
+    origins: tuple[str, ...] = ()  # sites whose pages may call a server from the browser: https://shop.example
 
     @property
     def security(self) -> dict[str, object]:
@@ -98,22 +108,40 @@ def read(environment: Mapping[str, str]) -> Settings:
     if "data" in given:
         plain["data"] = Path(given["data"])
     if "strategies" in given:
-        plain["strategies"] = tuple(name.strip() for name in given["strategies"].split(",") if name.strip())
+        plain["strategies"] = strategy_entries(given["strategies"])
+    if "origins" in given:
+        plain["origins"] = tuple(origin.strip() for origin in given["origins"].split(",") if origin.strip())
     settings = Settings(**plain)  # type: ignore[arg-type]
     check_bootstrap(settings.bootstrap)
-    for name in settings.strategies:
-        if not _NAME.fullmatch(name):
-            _refuse("strategies", name, "names are small letters, digits and _; write them as lexical,memory,popular")
-    if len(set(settings.strategies)) != len(settings.strategies) or not settings.strategies:
-        _refuse("strategies", given["strategies"], "must name at least one strategy, each once; write lexical,memory,popular")
     _check_security(settings)
     if settings.metrics:
         metrics_address(settings.metrics)
     if settings.log_format not in FORMATS:
         _refuse("log_format", settings.log_format, f"must be one of {', '.join(FORMATS)}")
+    if wrong := [origin for origin in settings.origins if not _ORIGIN.fullmatch(origin)]:
+        _refuse("origins", wrong[0], "is no origin: write scheme and host as https://shop.example, several with commas")
+    if settings.token_key and len(settings.token_key.encode()) < 16:
+        _refuse("token_key", "shorter than 16 bytes", "could be guessed; take a longer random key, the same for all servers of a site")
     if len(settings.client_key.encode()) > 64:
         _refuse("client_key", "longer than 64 bytes", "at most 64 bytes are used; take a shorter random key")
     return settings
+
+
+def strategy_entries(text: str, *, given_as: str = NAMES["strategies"]) -> tuple[str, ...]:
+    """The entries of a list of strategies with commas between. Raises InvalidSetting."""
+    entries = tuple(one.strip() for one in text.split(",") if one.strip())
+    for entry in entries:
+        if not _STRATEGY.fullmatch(entry):
+            rule = "names are small letters, digits and _; write lexical,memory, or for one of your own name=module:function"
+            raise InvalidSetting(f"{given_as} is {entry}: {rule}")
+    if not entries or len(set(names_of(entries))) != len(entries):
+        raise InvalidSetting(f"{given_as} is {text}: must name at least one strategy, each once; write lexical,memory,popular")
+    return entries
+
+
+def names_of(entries: Iterable[str]) -> tuple[str, ...]:
+    """The names alone, without where strategies of one's own come from. Of names, these names."""
+    return tuple(entry.partition("=")[0] for entry in entries)
 
 
 def current() -> Settings:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 from memory_index.reader import MemoryReader
-from ops.settings import NAMES, Settings
+from ops.own_strategies import OUTSIDE, own_strategy, places_of
+from ops.settings import NAMES, Settings, names_of
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
 from retrievers.dense import DenseRetriever
@@ -24,11 +25,13 @@ Missing = Callable[[str, ForageError], None]  # strategy, why
 def strategies_of(
     names: Sequence[str], catalog: Catalog, reader: MemoryReader, config: Settings, *, missing: Missing | None = None
 ) -> dict[str, Retriever]:
-    """Name -> strategy over the catalogue and the memory.
+    """Name -> strategy over the catalogue and the memory. `names` may be entries as the settings have them, and the settings say where
+    those of one's own come from; one that is asked outside is not made here.
 
-    Raises NotFound for an unknown name. A strategy that cannot be made here (no encoder set, its library or model missing or damaged)
-    raises what its maker raises; with `missing` that is told instead, and the strategy is left out: it is not available.
+    Raises NotFound for an unknown name. A strategy that cannot be made here (no encoder set, its library or model missing or damaged, its
+    own function fails) raises what its maker raises; with `missing` that is told instead, and the strategy is left out: not available.
     """
+    places, names = places_of((*config.strategies, *names)), names_of(names)
     index, kappa = cache(partial(_lexical, catalog)), reader.reading.kappa
     makers: dict[str, Callable[[], Retriever]] = {
         "lexical": lambda: LexicalRetriever(index()),
@@ -43,10 +46,13 @@ def strategies_of(
         "fresh": lambda: FreshRetriever(catalog.values()),
         "xmr": lambda: XmrRetriever(among=catalog),
     }
-    if unknown := set(names) - set(makers):
-        raise NotFound(f"no strategy {sorted(unknown)}; choose among {sorted(makers)}")
+    if unknown := set(names) - set(makers) - set(places):
+        raise NotFound(f"no strategy {sorted(unknown)}; choose among {sorted(makers)}, or write name=module:function for one of your own")
+    makers |= {name: partial(own_strategy, name, place, catalog=catalog, reader=reader) for name, place in places.items()}
     made: dict[str, Retriever] = {}
     for name in names:
+        if places.get(name) == OUTSIDE:
+            continue
         try:
             made[name] = makers[name]()
         except ForageError as error:

@@ -1,7 +1,7 @@
 """The entities that exist now: what may be found, and the popularity that the catalogue itself states."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from threading import Lock
 
 from retrievers.base import ordered
@@ -58,7 +58,13 @@ class Catalog(Mapping[str, Entity]):
         return entity_id in self._entities
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entities)
+        return iter(list(self._entities))  # copies, here and below: the writer may come in between
+
+    def values(self) -> ValuesView[Entity]:
+        return self._entities.copy().values()
+
+    def items(self) -> ItemsView[str, Entity]:
+        return self._entities.copy().items()
 
     def __len__(self) -> int:
         return len(self._entities)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +11,7 @@ import typer
 
 from ops.commands.options import AsJson, here, progress, show
 from ops.progress import Progress
+from ops.settings import names_of
 from schemas.errors import InvalidSetting
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def _on_clicks(dataset: "Dataset", chosen: Chosen, shown: Progress) -> dict[str,
     if chosen.folds or chosen.queries:
         raise InvalidSetting(f"--folds and --queries are for judged queries, {dataset.path} holds clicks; leave them out")
     config, salts = here(), [_salt(seed) for seed in range(chosen.seeds or 1)]
-    strategies = chosen.strategies or config.strategies
+    config = replace(config, strategies=chosen.strategies or config.strategies)
+    strategies = names_of(config.strategies)
     shared = Replaying(dataset.path, strategies, chosen.contenders, chosen.protocol or "full", chosen.searches, MIN_CLIENTS, config)
     with Recorder(chosen.record) if chosen.record is not None else nullcontext() as recorder:
         replays = all_replays(shared, salts=salts, jobs=chosen.jobs, progress=shown, recorder=recorder)
@@ -145,7 +147,8 @@ def _on_judgments(dataset: "Dataset", chosen: Chosen, shown: Progress) -> dict[s
         raise InvalidSetting("--protocol full reveals the clicks of a log, judged queries have none; use bandit, or leave it out")
     searches = chosen.searches or JUDGED_SEARCHES
     seeds, folds = chosen.seeds or JUDGED_SEEDS, chosen.folds or JUDGED_FOLDS
-    strategies = chosen.strategies or JUDGED_STRATEGIES
+    config = replace(here(), strategies=chosen.strategies or JUDGED_STRATEGIES)
+    strategies = names_of(config.strategies)
     field = field_of(strategies, policies=list(POLICIES), on_request=list(ABLATIONS), chosen=chosen.contenders)
     if chosen.record is not None and (seeds, folds, field.running) != (1, 1, ("learned",)):
         raise InvalidSetting("--record keeps one run of `learned`: add --contenders learned --seeds 1 --folds 1")
@@ -154,7 +157,7 @@ def _on_judgments(dataset: "Dataset", chosen: Chosen, shown: Progress) -> dict[s
     with Recorder(chosen.record) if chosen.record is not None else nullcontext() as recorder:
         shared = judging(
             dataset.path, strategies, definition=policy, queries=queries, entities=entities, searches=searches, folds=folds,
-            config=here(), progress=shown.of("lists of fixed strategies"),
+            config=config, progress=shown.of("lists of fixed strategies"),
         )  # fmt: skip
         runs = all_runs(shared, field, seeds=seeds, folds=folds, jobs=chosen.jobs, entities=entities, progress=shown, recorder=recorder)
     settings = _settings(dataset, strategies) | {"seeds": seeds, "folds": folds} | protocol_of(shared)
