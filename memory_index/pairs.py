@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from memory_index.counts import SHOWN, WIDTH
 from memory_index.q2e import NOTHING, Reading, Row, back_off, by_day, evidence, recent, rewards_by_day
-from schemas.candidates import Evidence, Recent
+from schemas.candidates import Counted, Evidence, Recent
 
 RowKey = tuple[int, str, int]  # source, segment, day
 Held = tuple[tuple[int, ...], frozenset[int]]  # 16 counts, clients
@@ -35,6 +36,13 @@ class Pair:
             found = whole if found == NOTHING else back_off(found, whole, reading.kappa)
         self._known[segment] = (newest_day, reading, found)
         return found
+
+    def counted(self, entity_id: str, segment: str, newest_day: int, reading: Reading) -> Counted:
+        """Its counts of all days added up, and what is read from them. It must have a row in the segment."""
+        rows = [(day, counts) for day, counts, _ in self.within(segment)]
+        sums = [sum(counts[index] for _, counts in rows) for index in range(WIDTH)]
+        days = [day for day, _ in rows]
+        return Counted(entity_id, tuple(sums[:SHOWN]), tuple(sums[SHOWN:]), min(days), max(days), self.read(segment, newest_day, reading))
 
     def recent(self, newest_day: int, reading: Reading) -> Recent:
         """Its rewards of all segments at half-lives of 2 and 7 days."""

@@ -9,7 +9,7 @@ from memory_index.counts import SHOWN, WIDTH, MemoryCounts, sketch
 from memory_index.pairs import Held, Pair, Query, RowKey
 from memory_index.q2e import NOTHING, Reading
 from memory_index.totals import Totals
-from schemas.candidates import Candidate, Evidence, Recent
+from schemas.candidates import Candidate, Counted, Evidence, Recent
 from schemas.rows import MemoryKey, MemoryRow
 
 _WARM = 10_000  # queries of the base kept as objects; the base itself is the memory, this only saves work
@@ -60,7 +60,7 @@ def _without(total: Recent, own: Recent) -> Recent:
 
 
 class MemoryReader:
-    """Shares of several sources (partitions), added when read. A `Memory` (schemas.candidates).
+    """Shares of several sources (partitions), added when read. A `Remembered` memory (schemas.candidates).
 
     One thread calls `put`, `add` and `replace`; any number of threads look up meanwhile, without locks: what they read of one query is
     always whole, as it was before or after a change. Answers depend on the rows held, not on the order or source of their coming.
@@ -143,6 +143,34 @@ class MemoryReader:
         begins another list. A key stays when its rows go, so ask `served` what it has now.
         """
         return self._state.queries
+
+    def counted(self, query_key: str, segment: str = "") -> list[Counted]:
+        """Everything counted under a query, in one segment or in all of them: most rewarded first, then most shown, then by id.
+
+        It tells also what too few people did to be served to others: who shows it to people must look at `evidence.clients`.
+        """
+        state = self._state
+        query = state.query(query_key)
+        if query is None:
+            return []
+        some = [(name, pair) for name, pair in query.pairs.items() if any(True for _ in pair.within(segment))]
+        found = [pair.counted(name, segment, state.newest_day, self.reading) for name, pair in some]
+        return sorted(found, key=lambda one: (-one.evidence.reward, -sum(one.shown), one.entity_id))
+
+    def queries_of(self, entity_id: str, *, most: int) -> list[str]:
+        """At most `most` queries under which the entity is served for what people chose, most rewarded first, then by key.
+
+        It goes through every query that has had an entity to serve: some 10 ms for 100,000 of them.
+        """
+        state = self._state
+        found = [
+            (-evidence.reward, query_key)
+            for query_key in list(state.queries)
+            if entity_id in state.served.get(query_key, ())
+            for name, evidence in self.served(query_key, "")
+            if name == entity_id
+        ]
+        return [query_key for _, query_key in sorted(found)[:most]]
 
     def put(self, source: int, rows: Iterable[MemoryRow]) -> None:
         """Replace rows of a source by their absolute values. A row of zeros is removed."""
