@@ -14,6 +14,7 @@ PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 FORMATS = ("text", "json")
 _ADDRESS = re.compile(r"[^\s:,/]+:\d{1,5}")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 _STRATEGY = re.compile(r"[a-z][a-z0-9_]{0,63}(=(outside|[A-Za-z_][\w.]*:[A-Za-z_]\w*))?")
 NAMES: dict[str, str] = {
     "bootstrap": "FORAGE_BOOTSTRAP",

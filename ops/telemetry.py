@@ -85,7 +85,19 @@ PRODUCER: dict[str, Metric] = {
     "forage_producer_waiting": Metric("gauge", "Events that wait in memory or on disk to be sent."),
     "forage_producer_spilled_bytes": Metric("gauge", "Bytes on disk that wait for the broker."),
 }  # fmt: skip
-METRICS: Mapping[str, Metric] = WORKER | PUBLISHER | CONSUMER | PRODUCER
+SERVICE: dict[str, Metric] = {
+    "forage_searches_total": Metric("counter", "Searches that were answered, first pages alone; tries of the console are not counted."),
+    "forage_empty_pages_total": Metric("counter", "Searches that were answered with nothing."),
+    "forage_search_seconds": Metric("histogram", "Time of a page: deciding, asking, ranking."),
+    "forage_actions_total": Metric("counter", "Actions that were accepted.", ("kind",)),
+    "forage_refused_requests_total": Metric("counter", "Requests that were refused or failed, by the code of their error.", ("code",)),
+    "forage_strategy_calls_total": Metric("counter", "Strategies that searches asked, by what came of it.", ("strategy", "status")),
+    "forage_breaker_open": Metric("gauge", "1 while a strategy that kept failing is left alone, half open included.", ("strategy",)),
+    "forage_without": Metric("gauge", "1 for what the server does without now: policy, memory, encoder, broker, events.", ("what",)),
+    "forage_stage_total": Metric("counter", "Events and versions by the stage that they passed.", ("stage",)),
+    "forage_behind_records": Metric("gauge", "Events or rows that are not applied in this process yet."),
+}  # fmt: skip
+METRICS: Mapping[str, Metric] = WORKER | PUBLISHER | CONSUMER | PRODUCER | SERVICE
 
 
 class Sample(NamedTuple):

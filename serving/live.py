@@ -83,6 +83,11 @@ class Live:
             newest=newest,
         )
 
+    def totals(self) -> Sums:
+        """Everything since this process began, by (what, of which, detail): for metrics, whose readers take differences."""
+        with self._lock:
+            return self._service.total | self._methods.total
+
     def _add(self, now: int, facts: Iterable[tuple[Key, int]]) -> None:
         with self._lock:
             self._service.add(now, facts)
@@ -93,6 +98,7 @@ class _Ring:
 
     def __init__(self, width: int, length: int) -> None:
         self._width, self._length = width, length
+        self.total: Sums = {}  # over all slots there ever were
         self._slots: dict[int, tuple[Sums, dict[tuple[str, str], tuple[float, float]]]] = {}
 
     def add(self, now: int, facts: Iterable[tuple[Key, int]], chances: Iterable[tuple[str, str, float]] = ()) -> None:
@@ -101,6 +107,7 @@ class _Ring:
         for key, count in facts:
             if count:
                 sums[key] = sums.get(key, 0) + count
+                self.total[key] = self.total.get(key, 0) + count
         for name, kind, p in chances:
             sums["offered", name, kind] = sums.get(("offered", name, kind), 0) + 1
             sums["chance", name, kind] = sums.get(("chance", name, kind), 0) + round(p * UNIT)

@@ -98,6 +98,11 @@ def bin_of(ms: float) -> int:
     return floor(_OCTAVE * log2(min(max(ms, _FASTEST), _SLOWEST)))
 
 
+def middle(number: int) -> float:
+    """The milliseconds in the middle of a bin."""
+    return float(2.0 ** ((number + 0.5) / _OCTAVE))
+
+
 def times(sums: Mapping[Key, int], name: str = "") -> Times | None:
     """Of one strategy, or of the service."""
     bins = sorted((int(detail), count) for (what, of, detail), count in sums.items() if what == "ms" and of == name)
@@ -108,7 +113,7 @@ def times(sums: Mapping[Key, int], name: str = "") -> Times | None:
     def at(share: float) -> float:
         reached = accumulate(count for _, count in bins)
         number = next(number for (number, _), seen in zip(bins, reached, strict=True) if seen >= share * total)
-        return float(2.0 ** ((number + 0.5) / _OCTAVE))
+        return middle(number)
 
     return Times(total, at(0.5), at(0.95), at(0.99))
 

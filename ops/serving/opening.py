@@ -1,0 +1,65 @@
+"""A server with everything behind it, from opening its backend to closing it in the right order."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from memory_index.reader import MemoryReader
+from ops.serving.crowd import Listeners
+from ops.serving.embedded import EmbeddedBackend, Makers
+from ops.serving.running import Server, ended_by_signals
+from ops.serving.site import check_exposed, site_and_threads
+from ops.serving.subscribed import SubscribedBackend
+from ops.settings import Settings
+from ops.strategies import strategies_of
+from retrievers.base import Retriever
+from retrievers.catalog import Catalog
+from schemas.errors import ForageError
+from serving.backend import Trouble
+from serving.outcomes import OutcomeSums
+from serving.site import Site
+
+log = logging.getLogger(__name__)
+
+
+def makers_of(names: Sequence[str], config: Settings) -> Makers:
+    """What makes these strategies; one that cannot be made is told as a trouble, and left out."""
+
+    def make(catalog: Catalog, reader: MemoryReader, lacking: Callable[[Trouble], None]) -> Mapping[str, Retriever]:
+        def missing(name: str, why: ForageError) -> None:
+            log.warning("strategy %s is not available: %s", name, why)
+            lacking(Trouble("encoder", f"The strategy {name} is not available: {why}"))
+
+        return strategies_of(names, catalog, reader, config, missing=missing)
+
+    return make
+
+
+@contextmanager
+def opened(
+    backend: EmbeddedBackend | SubscribedBackend, config: Settings, *, name: str, outcomes: OutcomeSums, crowd: Listeners | None = None,
+    candidates_p: float = 1.0,
+) -> Iterator[Site]:  # fmt: skip
+    """The site over a backend. At the end the crowd leaves first, then what was put off is done, then the backend is closed: nothing that
+    was accepted is lost."""
+    try:
+        site, threads = site_and_threads(backend, config, name=name, crowd=crowd, outcomes=outcomes, candidates_p=candidates_p)
+        try:
+            if crowd is not None:
+                crowd.begin(site)
+            yield site
+        finally:
+            if crowd is not None:
+                crowd.close()
+            threads.close()
+    finally:
+        backend.close()
+
+
+def serve(site: Site, *, host: str, port: int, said: Callable[[str], None]) -> None:
+    """Answer at an address until Ctrl-C or SIGTERM; `said` hears its URL once it is bound. Raises InvalidSetting, Unavailable."""
+    check_exposed(host, site.access)
+    server = Server(site, host=host, port=port)
+    said(server.url)
+    with ended_by_signals(server.end):
+        server.run()
