@@ -64,6 +64,11 @@ class Pipeline:
         self._later = later
         self._asker = asker
 
+    @property
+    def candidates_p(self) -> float:
+        """The share of impressions that also log candidates."""
+        return self._candidates_p
+
     def search(
         self, request: Request, *,
         decision: Decision | None = None, view: View | None = None, record: bool = True, explore: bool = True,

@@ -1,21 +1,17 @@
 """Everything that a server and its pages stand on, as one value: made by `ops`, used by the HTTP API and the console."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from serving.access import Access
 from serving.backend import Backend
+from serving.breakers import Breakers
 from serving.kept import Kept
+from serving.live import Live
+from serving.outcomes import OutcomeSums
 from serving.pipeline import Pipeline
 from serving.signing import Signer
-
-if TYPE_CHECKING:
-    from serving.breakers import Breakers
-    from serving.live import Live
-    from serving.outcomes import OutcomeSums
 
 
 @dataclass(frozen=True)

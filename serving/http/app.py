@@ -1,17 +1,67 @@
 """The service as an ASGI app: the API, and the console's pages beside it."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.http import acting, health, reading
+from serving.http.answers import HANDLERS
+from serving.http.bodies import Bodies
+from serving.http.document import describe
+from serving.http.guard import SHARED, Guard
+from serving.http.limiting import Workers
+from serving.recording import Seen
 from serving.site import Site
 
+SNIPPET = Path(__file__).parent.parent / "client" / "forage.js"
 
-def create_app(site: Site, *, console: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The app of a site. `console`: routes of its pages, below /console/ but for /."""
-    app = FastAPI(title="Forage", docs_url=None, redoc_url=None)
-    app.state.site = site
-    app.router.routes.extend(console)
+
+def create_app(site: Site, *, console: Sequence[BaseRoute] = (), monotonic: Callable[[], float] = time.monotonic) -> ASGIApp:
+    """The app of a site. `console`: routes of its pages, at / and below /console/. `monotonic` counts seconds for the rates.
+
+    An app that is stopped (ASGI lifespan) finishes the searches that it has begun; closing the backend is the caller's.
+    """
+    workers = Workers(site.limits.threads, site.limits.waiting)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        workers.close()
+
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan, exception_handlers=HANDLERS)  # type: ignore[arg-type]
+    app.state.site, app.state.workers, app.state.seen = site, workers, Seen()
+    for part in (acting, reading, health):
+        app.include_router(part.router)
+    app.router.routes += [Route("/client/forage.js", _snippet), *console]
+    describe(app, site)
+    app.add_middleware(Bodies, most=site.limits.body, seconds=site.limits.slow)
+    app.add_middleware(Guard, site=site, monotonic=monotonic)
+    app.add_middleware(_Cors, origins=site.limits.origins)
     return app
+
+
+class _Cors:
+    """Lets pages of named sites call what they may call, and read the answer."""
+
+    def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
+        self._app = app
+        headers = ["authorization", "content-type"]
+        self._shared = CORSMiddleware(app, allow_origins=origins, allow_methods=["POST"], allow_headers=headers) if origins else app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._shared if scope["type"] == "http" and scope["path"] in SHARED else self._app
+        await app(scope, receive, send)
+
+
+async def _snippet(_: Request) -> Response:
+    """The JavaScript client, for pages of any site."""
+    headers = {"access-control-allow-origin": "*", "cache-control": "public, max-age=3600"}
+    return Response(SNIPPET.read_bytes(), media_type="text/javascript", headers=headers)

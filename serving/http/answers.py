@@ -1,0 +1,126 @@
+"""Refusals as answers: one shape for all of them, with a code for programs and the remedy for people."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from schemas.errors import ForageError, InvalidMessage, InvalidSetting, NotAllowed, NotFound, Unavailable
+from schemas.explain import explain_problems
+
+_LOG = logging.getLogger(__name__)
+
+
+class Refusal(BaseModel):
+    """Why a request was refused. `problems`: one line per field: field, rule, remedy."""
+
+    code: str = Field(examples=["invalid"])
+    message: str = Field(examples=["the request breaks the schema; mend the fields under problems"])
+    problems: list[str] = Field(examples=[["k: must be at most 100, got 500; send a value inside the limits"]])
+
+
+class Refused(BaseModel):
+    """Every answer that is no success."""
+
+    error: Refusal
+
+
+class Stop(HTTPException):
+    """A refusal on its way out, from wherever it is noticed."""
+
+    def __init__(
+        self, status: int, code: str, message: str, *, problems: Sequence[str] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, message, headers)
+        self.code, self.problems = code, problems
+
+    @property
+    def answer(self) -> Response:
+        """The refusal as JSON."""
+        return refused(self.status_code, self.code, str(self.detail), problems=self.problems, headers=self.headers)
+
+
+def busy(message: str) -> Stop:
+    """No room now: try again in a second."""
+    return Stop(503, "busy", message, headers={"Retry-After": "1"})
+
+
+def refused(status: int, code: str, message: str, *, problems: Sequence[str] = (), headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal as JSON."""
+    body = Refused(error=Refusal(code=code, message=message, problems=list(problems)))
+    return Response(body.model_dump_json(), status, headers=headers, media_type="application/json")
+
+
+def json_answer(message: BaseModel, status: int = 200) -> Response:
+    """A message as JSON, written in one step: nothing is validated again on its way out."""
+    return Response(message.__pydantic_serializer__.to_json(message), status, media_type="application/json")
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
+    """Fields that break the schema."""
+    assert isinstance(error, RequestValidationError)
+    problems = [{**problem, "loc": tuple(problem["loc"])[1:]} for problem in error.errors()]
+    request.app.state.site.live.refused("invalid")
+    message = "the request breaks the schema; mend the fields under problems"
+    return refused(422, "invalid", message, problems=explain_problems(problems))
+
+
+async def on_stop(request: Request, error: Exception) -> Response:
+    """Our own refusals, and those of the router: no such page, no such method."""
+    assert isinstance(error, HTTPException)
+    if isinstance(error, Stop):
+        return error.answer
+    known = {
+        404: ("not_found", f"there is nothing at {request.url.path[:200]}; GET /openapi.json lists what is there"),
+        405: ("method_not_allowed", f"{request.url.path[:200]} takes another method; the header Allow lists them"),
+    }
+    code, message = known.get(error.status_code, (HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"), str(error.detail)))
+    return refused(error.status_code, code, message, headers=error.headers)
+
+
+async def on_forage_error(request: Request, error: Exception) -> Response:
+    """What the parts behind refuse; their texts already name the remedy."""
+    if isinstance(error, InvalidMessage):
+        return refused(422, "invalid", str(error), problems=error.problems)
+    if isinstance(error, NotAllowed):
+        request.app.state.site.live.refused("token")
+        return refused(403, "not_allowed", str(error))
+    if isinstance(error, InvalidSetting):
+        return refused(422, "invalid", str(error))
+    if isinstance(error, NotFound):
+        return refused(404, "not_found", str(error))
+    if not isinstance(error, Unavailable):
+        _LOG.error("refused for what is wrong here: %s", error)
+    return refused(503, "unavailable", str(error), headers={"Retry-After": "5"})
+
+
+async def on_bug(request: Request, error: Exception) -> Response:
+    """What should never happen. The traceback goes to the log, where the server puts it; the caller sees none of it."""
+    return refused(500, "internal", "something is wrong in this server, its log says what; try again, and report it if it stays")
+
+
+HANDLERS = {RequestValidationError: on_invalid, HTTPException: on_stop, ForageError: on_forage_error, Exception: on_bug}
+_SAID = {
+    400: "The body is no JSON.",
+    401: "An API token is missing, or not known.",
+    403: "The API token lacks the scope, or the token of the search is not good for this.",
+    404: "It is not there, or no longer.",
+    408: "The body came too slowly.",
+    413: "The body is too large.",
+    415: "The body is of another type.",
+    422: "Fields break the schema.",
+    429: "Too many requests of this client. Retry-After says how long to wait.",
+    503: "No room, or something that is needed is not there now. Retry-After says how long to wait.",
+}
+
+
+def refusals(*more: int, body: bool = False) -> dict[int | str, dict[str, object]]:
+    """The refusals of a route, for the OpenAPI document. `body`: it takes one."""
+    wait = {"headers": {"Retry-After": {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}}}
+    which = sorted({401, 403, 422, 429, 503, *more, *((400, 408, 413, 415) if body else ())})
+    return {code: {"model": Refused, "description": _SAID[code], **(wait if code in (429, 503) else {})} for code in which}
