@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from learners.draws import uniform
+from learners.ranking.contributions import Account
 from learners.ranking.union import unite
 from retrievers.fusion import convex, rrf
 from schemas.candidates import Candidate, Memory, Request
@@ -78,6 +79,10 @@ class Mix:
         first = (request.page - 1) * request.size
         return [Seated(one) for one in ranked[first : first + request.size]]
 
+    def account(self, request: Request, one: Any) -> Account | None:
+        """None: a fused score is no expectation."""
+        return None
+
     def greedy(self) -> "Mix":
         """Itself: nothing is left to chance."""
         return self
@@ -108,6 +113,9 @@ class Split:
 
     def place(self, request: Request, ranked: Sequence[Any]) -> Sequence[Placed]:
         return self._of(request).place(request, ranked)
+
+    def account(self, request: Request, one: Any) -> Account | None:
+        return self._of(request).account(request, one)
 
     def greedy(self) -> Policy:
         """`a` without chance, and without the experiment."""
@@ -170,6 +178,10 @@ class Interleaved:
             for place, (entity_id, team) in enumerate(picks)
             if place >= first
         ]
+
+    def account(self, request: Request, one: Any) -> Account | None:
+        """By `a`: scores are its own on shared pages, too."""
+        return self.a.account(request, one)
 
     def greedy(self) -> Policy:
         """`a` without chance, and without the experiment."""

@@ -6,21 +6,19 @@ expectation and evidence is the served score. What is explained is what was serv
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 from display.numbers import about, listed, number, one_in, ordinal, plural
 from display.words import PLACEMENTS, method
-from learners.policy import Ranked
 from learners.ranking.contributions import START, TRENDING, Account
-from schemas.candidates import Request
 from schemas.errors import NotFound
 from schemas.events import Placement, Result
 from serving.kept import Search
 from serving.lost import Lost, missing, title_of
 from serving.made import Part, Story, story
+from serving.view import Ranked
 
 __all__ = [
-    "Accounts",
     "Difference",
     "Explanation",
     "Found",
@@ -36,13 +34,6 @@ __all__ = [
 ]
 
 LIKE_ODDS = 0.5  # share of the score that memory must make up to be its main reason
-
-
-@runtime_checkable
-class Accounts(Protocol):
-    """A policy whose scores can be explained; learners.policy.Policy is one, a fixed mix is not."""
-
-    def account(self, request: Request, one: Ranked) -> Account: ...
 
 
 class Found(NamedTuple):
@@ -131,7 +122,7 @@ def explain(search: Search, entity_id: str, *, against: str | None = None) -> Ex
     result, account = shown.get(entity_id), _account(search, ranked)
     other = against or _above(search, result, rank)
     reasons = () if account is None else _reasons(account, ranked)
-    memory = None if account is None else _recalled(account, ranked)
+    memory = None if account is None else _recalled(account)
     test = _test(result)
     return Explanation(
         entity_id=entity_id,
@@ -154,13 +145,12 @@ def explain(search: Search, entity_id: str, *, against: str | None = None) -> Ex
 def _ranked(search: Search, entity_id: str) -> Ranked:
     for one in search.page.ranked:
         if one.entity_id == entity_id:
-            return one  # type: ignore[return-value]
+            return one
     raise NotFound(f"item {entity_id!r} was not ranked in search {search.request.search_id!r}; ask which stage lost it")
 
 
 def _account(search: Search, ranked: Ranked) -> Account | None:
-    policy = search.view.policy
-    return policy.account(search.request, ranked) if isinstance(policy, Accounts) and isinstance(ranked, Ranked) else None
+    return search.view.policy.account(search.request, ranked)
 
 
 def _above(search: Search, result: Result | None, rank: int) -> str | None:
@@ -194,8 +184,8 @@ def _why(name: str, ranks: dict[str, int]) -> str:
     return f"{label} found it, rank {ranks[name]}" if name in ranks else f"{label} did not find it"
 
 
-def _recalled(account: Account, ranked: Ranked) -> Recalled:
-    one = ranked.evidence
+def _recalled(account: Account) -> Recalled:
+    one = account.evidence
     return Recalled(account.prior, account.kappa, one.reward, one.examined, one.clients, account.held_back, account.score)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from learners.ranking.contributions import Account
 from retrievers.base import Retriever
 from schemas.candidates import Candidate, Memory, Request
 from schemas.decisions import Decision
@@ -61,6 +62,9 @@ class Policy(Protocol):
 
     def greedy(self) -> "Policy":
         """The same policy without chance: it asks what it would more likely ask than not, and tests nothing on the page."""
+
+    def account(self, request: Request, one: Any) -> Account | None:
+        """How the score of one that `rank` gave for this request comes about; None for a mix that adds nothing up."""
 
 
 @dataclass(frozen=True)

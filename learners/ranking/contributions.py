@@ -32,13 +32,13 @@ class Contribution(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """How the score of one candidate comes about. `rows` sum to the log-odds of `prior`; `heard` is the evidence that counts: none while
-    too few people acted (`held_back`), though there is some."""
+    """How the score of one candidate comes about. `rows` sum to the log-odds of `prior`. `held_back`: too few people acted, so that the
+    evidence does not count yet and the score is the prior."""
 
     rows: tuple[Contribution, ...]
     prior: float
     kappa: float
-    heard: Evidence
+    evidence: Evidence
     held_back: bool
     score: float
 

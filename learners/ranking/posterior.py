@@ -83,9 +83,9 @@ class Ranker:
     def account(self, one: Ranked) -> Account:
         """How the score of a candidate that this ranker ranked comes about."""
         reading = self._definition.reading
-        heard = _heard(one.evidence, reading.min_clients)
         rows = contributions(one.features, self._weights, self._definition, self.features)
-        return Account(rows, one.prior, reading.kappa, heard, held_back=heard != one.evidence, score=one.score)
+        held_back = _heard(one.evidence, reading.min_clients) != one.evidence
+        return Account(rows, one.prior, reading.kappa, one.evidence, held_back, one.score)
 
 
 def drawn(request: Request, ranked: Sequence[Ranked], *, draw: float, salt: str) -> list[Ranked]:
