@@ -46,24 +46,30 @@ class Seated(NamedTuple):
 
 
 class Mix:
-    """A policy that never learns: asks each strategy of `depths` that is available, and ranks by reciprocal rank fusion, or by weights."""
+    """A policy that never learns: asks each strategy of `depths` that is available, and ranks by reciprocal rank fusion, or by weights.
+
+    `shelf` is asked instead where there is no query.
+    """
 
     feature_schema = ""
 
-    def __init__(self, name: str, depths: Mapping[str, int], *, weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, name: str, depths: Mapping[str, int], *, shelf: Mapping[str, int] | None = None, weights: Mapping[str, float] | None = None
+    ) -> None:
         if not depths:
             raise InvalidSetting(f"mix {name!r} has no strategies; name at least one that is there")
-        self.name, self._depths, self._weights = name, dict(depths), weights
+        self.name, self._depths, self._shelf, self._weights = name, dict(depths), dict(shelf or depths), weights
 
     def decide(self, request: Request, *, available: Sequence[str], memory: Memory | None = None) -> Decision:
         """Everything, always."""
+        depths = self._depths if request.query.strip() else self._shelf
         return Decision(
             decision_id=digest("decision", request.search_id, "mix", self.name),
             content_id=f"mix {self.name}",
             seq=0,
             available=sorted(available),
             arms=[],
-            always=[Always(name=name, depth=self._depths[name]) for name in sorted(available) if name in self._depths],
+            always=[Always(name=name, depth=depths[name]) for name in sorted(available) if name in depths],
             rank_version=f"mix {self.name}",
         )
 

@@ -1,0 +1,84 @@
+"""Experiments of a server, from what its command line says: `interleave:rrf:0.2`, `split:rrf:0.1`, `split:CONTENT_ID:0.05`."""
+
+import re
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from learners.definition import Definition
+from learners.policy import Policy
+from schemas.errors import InvalidSetting
+from schemas.snapshots import Content
+from serving import view
+from serving.experiments import Interleaved, Mix, Split
+
+RRF = "rrf"
+DEFAULT_SHARE = {"interleave": 0.2, "split": 0.1}
+LEARNING = frozenset({"memory", "neighbours", "xmr"})  # kinds of strategies that find what people chose: a mix with them learns, too
+SHELF = frozenset({"popular", "fresh"})  # kinds that answer without a query; to one they add little but the same pages for all
+_CONTENT = re.compile(r"[0-9a-f]{12,64}")
+
+
+class TrialPlan(NamedTuple):
+    """An experiment to run: on one page or by people, against the fixed mix or a version (its content id), on which share."""
+
+    mode: Literal["interleave", "split"]
+    against: str
+    share: float
+
+    @property
+    def name(self) -> str:
+        """What it is logged and reported under: the same comparison has the same name whenever it runs, whatever its share.
+
+        >>> TrialPlan("split", "rrf", 0.1).name
+        'split_rrf'
+        """
+        return f"{self.mode}_{self.against[:12]}"
+
+
+def parse_trial(text: str) -> TrialPlan:
+    """MODE:AGAINST[:SHARE]. Raises InvalidSetting.
+
+    >>> parse_trial("interleave:rrf")
+    TrialPlan(mode='interleave', against='rrf', share=0.2)
+    """
+    mode, _, rest = text.partition(":")
+    against, _, share = rest.partition(":")
+    if mode != "interleave" and mode != "split":
+        raise _refused(text, f"begins with {mode!r}, must be interleave (both on one page) or split (some people get the other)")
+    if against != RRF and not _CONTENT.fullmatch(against):
+        raise _refused(text, f"compares with {against!r}, must be {RRF} (the fixed mix) or the id of a version, at least 12 digits of it")
+    try:
+        part = float(share) if share else DEFAULT_SHARE[mode]
+    except ValueError:
+        part = 0.0
+    if not 0.0 < part < 1.0:
+        raise _refused(text, f"has the share {share!r}, must be a part of the searches above 0 and below 1")
+    return TrialPlan(mode, against, part)
+
+
+def with_trial(plan: TrialPlan, *, content: Content | None = None) -> Callable[[Policy], view.Policy]:
+    """What makes of a learned policy the one that serves: the policy, and beside it what it is compared with.
+
+    `content` is the version to compare with, if the plan names one. Raises InvalidSetting when it is missing or another one.
+    """
+    if (plan.against != RRF) != (content is not None and content.content_id.startswith(plan.against)):
+        raise InvalidSetting(
+            f"experiment {plan.name} compares with {plan.against}, got {content and content.content_id}; give that version"
+        )
+    other = Policy(content, seq=0) if content is not None else None
+    make = Interleaved if plan.mode == "interleave" else Split
+    return lambda policy: make(plan.name, policy, other or fixed_mix(policy.definition), plan.share)
+
+
+def fixed_mix(definition: Definition) -> Mix:
+    """The fixed mix of a definition's strategies: what a search engine without learning would do with them. Raises InvalidSetting when
+    all of them learn."""
+    depths = {one.name: one.depth for one in (*definition.arms, *definition.always)}
+    kinds = {arm.name: arm.kind for arm in definition.arms}
+    fixed = {name: depth for name, depth in depths.items() if kinds.get(name, name) not in LEARNING}
+    queried = {name: depth for name, depth in fixed.items() if kinds.get(name, name) not in SHELF}
+    return Mix(RRF, queried or fixed, shelf=fixed)
+
+
+def _refused(text: str, why: str) -> InvalidSetting:
+    return InvalidSetting(f"experiment {text!r}: {why}; write interleave:{RRF}:0.2 or split:CONTENT_ID:0.1")
