@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from learners.definition import Definition
+from learners.definition import ArmSpec, Definition
 from learners.policy import Policy
 from schemas.errors import InvalidSetting
 from schemas.snapshots import Content
@@ -73,11 +73,10 @@ def with_trial(plan: TrialPlan, *, content: Content | None = None) -> Callable[[
 def fixed_mix(definition: Definition) -> Mix:
     """The fixed mix of a definition's strategies: what a search engine without learning would do with them. Raises InvalidSetting when
     all of them learn."""
-    depths = {one.name: one.depth for one in (*definition.arms, *definition.always)}
-    kinds = {arm.name: arm.kind for arm in definition.arms}
-    fixed = {name: depth for name, depth in depths.items() if kinds.get(name, name) not in LEARNING}
-    queried = {name: depth for name, depth in fixed.items() if kinds.get(name, name) not in SHELF}
-    return Mix(RRF, queried or fixed, shelf=fixed)
+    always = [ArmSpec.of(one.name, depth=one.depth) for one in definition.always]
+    fixed = [arm for arm in (*definition.arms, *always) if arm.kind not in LEARNING]
+    depths, queried = ({arm.name: arm.depth for arm in fixed if arm.kind not in without} for without in (frozenset[str](), SHELF))
+    return Mix(RRF, queried or depths, shelf=depths)
 
 
 def _refused(text: str, why: str) -> InvalidSetting:
