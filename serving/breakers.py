@@ -5,8 +5,8 @@ were bad: not available. Half open, when REST seconds are over: available to one
 it for twice as long. Nygard, Release It! (2007), chapter 5.
 
 Two rules beyond the book. A strategy that has STUCK calls still running after their searches stopped waiting is not asked again until
-one returns, so that a strategy that hangs cannot take all threads. And when more than half of the strategies are open, the trouble is
-not theirs but the machine's (Envoy's panic threshold): they are asked all the same, since an empty page helps nobody.
+one returns, so that a strategy that hangs cannot take all threads. And where none would be left, all are asked that do not hang (Envoy
+calls it panic mode): an empty page helps nobody.
 """
 
 from collections import deque
@@ -41,7 +41,11 @@ class _Breaker:
 
     def available(self, now: float) -> bool:
         state = self.state(now)
-        return self.stuck < STUCK and (state == "closed" or (state == "half_open" and self.running == 0))
+        return not self.hangs and (state == "closed" or (state == "half_open" and self.running == 0))
+
+    @property
+    def hangs(self) -> bool:
+        return self.stuck >= STUCK
 
     def count(self, now: float, *, bad: bool) -> None:
         state = self.state(now)
@@ -78,23 +82,20 @@ class Breakers:
         with self._lock:
             now, new = self._clock(), _Breaker()
             of = {name: self._all.get(name, new) for name in names}
-            can = [name for name in names if of[name].available(now)]
-            if 2 * len(can) < len(names):
-                can = [name for name in names if of[name].stuck < STUCK]
-            return can
+            return [name for name in names if of[name].available(now)] or [name for name in names if not of[name].hangs]
 
     def states(self) -> dict[str, State]:
-        """The state of every strategy that was ever asked, by name."""
+        """The state of every strategy that was ever asked, by name; one that hangs is open."""
         with self._lock:
             now = self._clock()
-            return {name: self._all[name].state(now) for name in sorted(self._all)}
+            return {name: "open" if one.hangs else one.state(now) for name, one in sorted(self._all.items())}
 
     def began(self, name: str) -> bool:
         """A call begins. False: it must not, too many earlier ones have not returned."""
         with self._lock:
             one = self._all.setdefault(name, _Breaker())
-            one.running += one.stuck < STUCK
-            return one.stuck < STUCK
+            one.running += not one.hangs
+            return not one.hangs
 
     def ended(self, name: str, *, bad: bool) -> None:
         """A call returned in time, or failed."""
@@ -106,9 +107,8 @@ class Breakers:
     def late(self, name: str) -> None:
         """Nobody waits for a running call any more."""
         with self._lock:
-            one = self._all[name]
-            one.stuck += 1
-            one.count(self._clock(), bad=True)
+            self._all[name].stuck += 1
+            self._all[name].count(self._clock(), bad=True)
 
     def returned(self, name: str) -> None:
         """A call that was late has returned."""
