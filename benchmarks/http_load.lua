@@ -7,6 +7,7 @@ function init(args)
   math.randomseed(tonumber(args[3]))
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
+  wrk.headers["Authorization"] = "Bearer " .. args[4]
 end
 
 function delay() return math.floor(-pause * math.log(1 - math.random()) + 0.5) end

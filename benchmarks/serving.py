@@ -10,27 +10,21 @@ sent to the last byte received, queueing in the server included. With `--minutes
 
 import argparse
 import json
-import os
 import random
 import subprocess
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
-from benchmarks.processes import Cost, cost, running
+from benchmarks.processes import Cost, cost
+from benchmarks.service import TOKEN, call, click, service
 from evaluation.datasets.folder import Dataset
-from ops.kafka.ready import free_ports
 
 CONNECTIONS = 100  # far more than the service answers at a time: what it cannot do must be refused, not queued
 LEARNED = 600  # searches before the first measurement
 LUA = Path(__file__).with_name("http_load.lua")
-START = 600.0  # s: the catalogue is embedded at the first start
 BODIES = 20_000
 
 
@@ -48,7 +42,7 @@ def main() -> None:
     with TemporaryDirectory() as temporary:
         data = words.data or Path(temporary)
         queries = traffic(Dataset(words.folder), seed=7)
-        with server(words.folder, data, encoder=words.encoder) as (url, pid):
+        with service(words.folder, data, encoder=words.encoder) as (url, pid):
             learn(url, queries[:LEARNED])
             if words.minutes:
                 report = soak(url, pid, queries, rate=rates[0], minutes=words.minutes)
@@ -66,39 +60,11 @@ def traffic(dataset: Dataset, *, seed: int) -> list[dict[str, Any]]:
     return [{"query": text, "client_id": f"person-{rng.randrange(5_000)}"} for text in rng.choices(texts, cum_weights=weights, k=BODIES)]
 
 
-@contextmanager
-def server(folder: Path, data: Path, *, encoder: str) -> Iterator[tuple[str, int]]:
-    """A running service over the dataset: its URL and process."""
-    (port,) = free_ports(1)
-    strategies = "lexical,trigrams,memory,neighbours,popular,xmr" + (",dense" if encoder else "")
-    os.environ |= {"FORAGE_DATA_DIR": str(data), "FORAGE_STRATEGIES": strategies, "FORAGE_ENCODER": encoder}
-    data.mkdir(parents=True, exist_ok=True)
-    with running("ops.cli", ["serve", "--data", str(folder), "--port", str(port)], data / "serve.log") as process:
-        url, began = f"http://127.0.0.1:{port}", time.monotonic()
-        while not _ready(url):
-            if process.poll() is not None or time.monotonic() - began > START:
-                raise SystemExit(f"the service does not start:\n{(data / 'serve.log').read_text()[-2_000:]}")
-            time.sleep(0.5)
-        yield url, process.pid
-
-
 def learn(url: str, bodies: Sequence[Mapping[str, Any]]) -> None:
     """People search and click one of the first three, one after the other."""
     rng = random.Random(11)
     for body in bodies:
-        click(url, body, post(url, "/search", body), rng)
-
-
-def click(url: str, body: Mapping[str, Any], answer: Mapping[str, Any], rng: random.Random) -> None:
-    """The same person clicks a result."""
-    if not answer["results"]:
-        return
-    one = rng.choice(answer["results"][:3])
-    action = {
-        "type": "action", "action_id": f"{answer['search_id']}-{one['position']}", "search_id": answer["search_id"],
-        "ts": time.time_ns() // 1_000_000, "kind": "click", "entity_id": one["entity_id"], "position": one["position"],
-    }  # fmt: skip
-    post(url, "/events", {"events": [action], "token": answer["token"], "client_id": body["client_id"]})
+        click(url, body, call(url, "/search", body), rng)
 
 
 def wrk(url: str, bodies: Sequence[Mapping[str, Any]], *, rate: float, seconds: float, seed: int) -> dict[str, Any]:
@@ -108,7 +74,7 @@ def wrk(url: str, bodies: Sequence[Mapping[str, Any]], *, rate: float, seconds: 
         path.write_text("\n".join(map(json.dumps, bodies)) + "\n")
         pause = 1_000 * CONNECTIONS / rate
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(LUA), f"{url}/search"]
-        done = subprocess.run([*command, "--", str(path), str(pause), str(seed)], capture_output=True, text=True, check=True)
+        done = subprocess.run([*command, "--", str(path), str(pause), str(seed), TOKEN], capture_output=True, text=True, check=True)
     figures: dict[str, Any] = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
     return {"rate": rate, "answered": (figures["requests"] - figures["refused"]) / figures["seconds"], **figures}
 
@@ -119,25 +85,10 @@ def soak(url: str, pid: int, bodies: Sequence[Mapping[str, Any]], *, rate: float
     for minute in range(max(1, round(minutes))):
         found = wrk(url, bodies, rate=rate, seconds=55, seed=minute)
         for body in rng.choices(bodies, k=max(1, round(rate * 5.5))):
-            click(url, body, post(url, "/search", body), rng)
+            click(url, body, call(url, "/search", body), rng)
         spent = cost(pid) or Cost(0.0, 0.0, 0.0)
         out.append({"minute": minute + 1, "rss": spent.rss, "peak": spent.peak, "cpu": spent.cpu, **found})
     return out
-
-
-def post(url: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    request = Request(f"{url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urlopen(request, timeout=30) as answer:
-        found: dict[str, Any] = json.loads(answer.read())
-    return found
-
-
-def _ready(url: str) -> bool:
-    try:
-        with urlopen(f"{url}/readyz", timeout=5):
-            return True
-    except (HTTPError, URLError, OSError):
-        return False
 
 
 def _line(one: Mapping[str, Any]) -> str:
