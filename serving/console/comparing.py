@@ -10,7 +10,6 @@ from schemas.errors import NotFound
 from serving.console.trying import Thing, thing
 from serving.experiments import Mix
 from serving.kept import Search
-from serving.pipeline import Page
 from serving.site import Site
 from serving.view import View
 
@@ -60,8 +59,11 @@ def compare(site: Site, search: Search, key: str) -> Compared:
     if name is None:
         raise NotFound(f"nothing to compare with is called {key!r}; pick from the list: versions are kept for some days only")
     here = site.backend.view()
-    pages = [site.pipeline.search(search.request, view=view, record=False, explore=False) for view in (here, _other(site, here, key))]
-    return _compared(key, name, *map(_ids, pages), lambda entity_id: thing(entity_id, here.catalog))
+    a, b = (
+        [one.entity_id for one in site.pipeline.search(search.request, view=view, record=False, explore=False).impression.results]
+        for view in (here, _other(site, here, key))
+    )
+    return compared(key, name, a, b, lambda entity_id: thing(entity_id, here.catalog))
 
 
 def _other(site: Site, here: View, key: str) -> View:
@@ -74,15 +76,14 @@ def _other(site: Site, here: View, key: str) -> View:
     return replace(here, policy=Policy(site.backend.content(key), seq=seq))
 
 
-def _ids(page: Page) -> list[str]:
-    return [one.entity_id for one in page.impression.results]
-
-
-def _compared(key: str, name: str, a: Sequence[str], b: Sequence[str], named: Callable[[str], Thing]) -> Compared:
-    at = [{one: place for place, one in enumerate(ids, 1)} for ids in (a, b)]
-    both = len(at[0].keys() & at[1].keys())
-    sides = [_sides(ids, at[1 - which], named) for which, ids in enumerate((a, b))]
-    return Compared(key, name, *sides, len(a) - both, both, len(b) - both, _said(a, b, both, name))
+def compared(key: str, name: str, a: Sequence[str], b: Sequence[str], named: Callable[[str], Thing]) -> Compared:
+    """Two lists of ids side by side."""
+    in_a, in_b = ({one: place for place, one in enumerate(ids, 1)} for ids in (a, b))
+    both = len(in_a.keys() & in_b.keys())
+    return Compared(
+        key=key, name=name, a=_sides(a, in_b, named), b=_sides(b, in_a, named),
+        only_a=len(a) - both, both=both, only_b=len(b) - both, said=_said(a, b, both, name),
+    )  # fmt: skip
 
 
 def _sides(ids: Sequence[str], other: Mapping[str, int], named: Callable[[str], Thing]) -> list[Side]:

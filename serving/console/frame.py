@@ -1,13 +1,16 @@
 """The frame of every screen: how a page is rendered, what stands around it, its static files, and who may see it."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, wraps
 from hashlib import sha256
 from importlib import import_module
+from importlib.util import find_spec
+from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,8 +19,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Send
-from starlette.types import Scope as Connection
 
 from display import numbers, words
 from display.colours import style
@@ -28,6 +29,8 @@ from serving.backend import Backend, Trouble
 if TYPE_CHECKING:
     from serving.site import Site
 
+log = logging.getLogger(__name__)
+Endpoint = Callable[[Request], Any]
 HERE = Path(__file__).parent
 NAV = (
     ("/console/today", "Today"),
@@ -51,7 +54,7 @@ SCREENS = (
     "flow",
     "words",
 )  # modules with `routes(site)`
-SHEETS = ("display.css", "frame.css", "style.css", "screens.css")
+SHEETS = ("display.css", "frame.css", "style.css", "screens.css", "try.css")
 HEADERS = {
     "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "referrer-policy": "same-origin",
@@ -130,26 +133,36 @@ def pages(site: "Site") -> list[BaseRoute]:
         Route("/console/theme", posted(choose_theme), methods=["POST"]),
     ]
     for name in SCREENS:  # imported here, because each is built on this module
-        own += import_module(f"serving.console.{name}").routes(site)
-    for route in own:
-        if isinstance(route, Route):
-            route.app = _Told(route.app, site)
-    return own
+        if find_spec(f"serving.console.{name}"):
+            own += import_module(f"serving.console.{name}").routes(site)
+    return [Route(one.path, _told(site, one.endpoint), methods=list(one.methods or ())) if isinstance(one, Route) else one for one in own]
 
 
-class _Told:
-    """A route whose refusals are pages too: what is wrong and what to do, in the frame."""
+def _told(site: "Site", endpoint: Endpoint) -> Endpoint:
+    """The endpoint, whose refusals are pages too: what is wrong and what to do, in the frame."""
 
-    def __init__(self, app: ASGIApp, site: "Site") -> None:
-        self._app, self._site = app, site
+    def refused(request: Request, error: Exception) -> Response:
+        status, question = next((told for kind, told in _REFUSALS if isinstance(error, kind)), (500, "Something is wrong in this server"))
+        said = str(error) if isinstance(error, ForageError) else "Its log says what. Try again, and report it if it stays."
+        if not isinstance(error, ForageError):
+            log.exception("%s failed", request.url.path)
+        return render(request, "problem.html", site=site, screen=Screen(question), status=status, said=said)
 
-    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+    @wraps(endpoint)
+    def shown(request: Request) -> Any:
         try:
-            await self._app(scope, receive, send)
-        except ForageError as error:
-            status, question = next(told for kind, told in _REFUSALS if isinstance(error, kind))
-            answer = render(Request(scope), "problem.html", site=self._site, screen=Screen(question), status=status, said=str(error))
-            await answer(scope, receive, send)
+            return endpoint(request)
+        except Exception as error:
+            return refused(request, error)
+
+    @wraps(endpoint)
+    async def awaited(request: Request) -> Any:
+        try:
+            return await endpoint(request)
+        except Exception as error:
+            return refused(request, error)
+
+    return awaited if iscoroutinefunction(endpoint) else shown
 
 
 _REFUSALS: Sequence[tuple[type[ForageError], tuple[int, str]]] = (
@@ -197,7 +210,7 @@ Handler = Callable[[Request, Mapping[str, str]], Response]
 
 
 def posted(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint for a form: its fields go to `handler` on a thread. That it comes from one of our own pages, the service's guard checks."""
+    """An endpoint for a form: its fields go to `handler` on a thread. Where it comes from, the service's guard checks."""
 
     async def endpoint(request: Request) -> Response:
         body = b""
