@@ -1,16 +1,24 @@
-"""The last searches of this process, whole: what the console explains, and where actions meet the page that they were done on."""
+"""The last searches of this process: whole, what the console explains and where actions meet the page that they were done on; and for
+longer, what further pages of a search repeat."""
 
+import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import NamedTuple, TypeVar
 
 from schemas.candidates import Request
+from schemas.codec import decode, encode
+from schemas.decisions import Decision
 from schemas.events import Action
 from serving.pipeline import Page
 from serving.view import View
 
-MOST = 500  # searches: a union of 300 candidates with its features takes some 100 KB
+MOST = 500  # whole searches: a union of 300 candidates with its features takes some 100 KB
+LOOKED_AT = 100  # whole searches that somebody makes to look at them: traffic does not push them out
+TURNED = 20_000  # searches whose pages can be turned, some 2 KB each: 400 s at 50 searches a second
+K, V = TypeVar("K"), TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -25,33 +33,59 @@ class Search:
     actions: tuple[Action, ...] = ()
 
 
+class Begun(NamedTuple):
+    """What further pages of a search repeat: its first request and decision, and whether it counts."""
+
+    request: Request
+    decision: Decision
+    counted: bool
+
+
 class Kept:
-    """The last MOST searches by (search_id, page). Any thread."""
+    """The last searches by (search_id, page). Any thread."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most, self._lock = most, Lock()
-        self._searches: OrderedDict[tuple[str, int], Search] = OrderedDict()
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._traffic: OrderedDict[tuple[str, int], Search] = OrderedDict()
+        self._looked_at: OrderedDict[tuple[str, int], Search] = OrderedDict()
+        self._begun: OrderedDict[str, tuple[Request, bytes, bool]] = OrderedDict()
 
-    def put(self, search: Search) -> None:
-        """Keep a search; the oldest goes when there is no room."""
+    def put(self, search: Search, *, looked_at: bool = False) -> None:
+        """Keep a search; the oldest of its kind goes when there is no room. `looked_at`: made to be looked at, not one of many."""
+        request, decision = search.request, search.page.impression.decision
+        ring, most = (self._looked_at, LOOKED_AT) if looked_at else (self._traffic, MOST)
+        packed = zlib.compress(encode(decision), 1) if decision is not None else b""
         with self._lock:
-            self._searches[search.request.search_id, search.request.page] = search
-            while len(self._searches) > self._most:
-                self._searches.popitem(last=False)
+            _put(ring, (request.search_id, request.page), search, most)
+            if packed and request.search_id not in self._begun:
+                _put(self._begun, request.search_id, (request, packed, search.counted), TURNED)
 
     def acted(self, action: Action) -> None:
         """Note an action with the page that showed its entity, if that is still kept."""
         with self._lock:
-            for key, search in reversed(self._searches.items()):
-                if key[0] == action.search_id and any(one.entity_id == action.entity_id for one in search.page.impression.results):
-                    self._searches[key] = replace(search, actions=(*search.actions, action))
-                    return
+            for ring in (self._looked_at, self._traffic):
+                for key, search in reversed(ring.items()):
+                    if key[0] == action.search_id and any(one.entity_id == action.entity_id for one in search.page.impression.results):
+                        ring[key] = replace(search, actions=(*search.actions, action))
+                        return
 
     def get(self, search_id: str, page: int = 1) -> Search | None:
         """The search, or None when it is no longer kept."""
-        return self._searches.get((search_id, page))
+        key = search_id, page
+        return self._looked_at.get(key) or self._traffic.get(key)
+
+    def begun(self, search_id: str) -> Begun | None:
+        """What its further pages repeat, or None when that is no longer kept."""
+        held = self._begun.get(search_id)
+        return Begun(held[0], decode(Decision, zlib.decompress(held[1])), held[2]) if held is not None else None
 
     def latest(self, count: int) -> Sequence[Search]:
-        """The newest first."""
+        """The newest of the traffic first."""
         with self._lock:
-            return list(self._searches.values())[: -count - 1 : -1]
+            return list(self._traffic.values())[: -count - 1 : -1]
+
+
+def _put(ring: OrderedDict[K, V], key: K, value: V, most: int) -> None:
+    ring[key] = value
+    while len(ring) > most:
+        ring.popitem(last=False)
