@@ -1,6 +1,5 @@
 """A real service with its console, and a real Chromium that can reach nothing else."""
 
-import shutil
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,11 +24,6 @@ from streams.kernel.join import RULES
 
 STRATEGIES = ("lexical", "lexical_title", "trigrams", "memory", "popular", "fresh")
 SEARCHES = 60  # by made-up people before anybody looks: memory and numbers have something to show
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 SIZES = {"narrow": (360, 780), "wide": (1280, 860)}
 # Rules of axe-core that mean that somebody cannot use the page.
 SERIOUS = {"serious", "critical"}
@@ -99,20 +93,6 @@ def console(tmp_path_factory):
     """The service that all screens are looked at."""
     with running(tmp_path_factory.mktemp("console")) as one:
         yield one
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """Debian's Chromium, driven by Playwright."""
-    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("no Chromium: install the package chromium (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @dataclass
