@@ -1,6 +1,6 @@
 """Charts on a page: drawn once for wide and once for narrow screens, never scaled; and the time that a page is about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -21,11 +21,17 @@ class Period(NamedTuple):
     minutes: int
     said: str
 
+    def since(self, now: int) -> int:
+        """Its beginning, both in ms."""
+        return now - self.minutes * 60_000
 
-PERIODS = (Period("hour", 60, "hour"), Period("day", 1_440, "24 hours"))
+
+HOUR, DAY = Period("hour", 60, "hour"), Period("day", 1_440, "24 hours")
+WEEK, MONTH = Period("week", 7 * 1_440, "7 days"), Period("month", 30 * 1_440, "30 days")
+SHORT, LONG = (HOUR, DAY), (DAY, WEEK, MONTH)  # of what this process has counted; of what came of searches
 
 
-def period_of(request: Request) -> Period:
-    """The period of an address, ?period=hour; a day where it names none."""
+def period_of(request: Request, periods: Sequence[Period]) -> Period:
+    """The period of an address, ?period=hour; a day where it names none of `periods`."""
     asked = request.query_params.get("period", "")
-    return next((one for one in PERIODS if one.name == asked), PERIODS[-1])
+    return next((one for one in periods if one.name == asked), DAY)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from display.words import SET_ASIDE, STAGES
 from schemas.outcomes import REASONS
 from serving.backend import Flow, Trouble
-from serving.console.drawing import PERIODS, period_of
+from serving.console.drawing import SHORT, period_of
 from serving.console.frame import Screen, render
 
 if TYPE_CHECKING:
@@ -153,13 +153,13 @@ def routes(site: "Site") -> list[Route]:
     """GET /console/flow with ?period=, and its figures as CSV."""
 
     def show(request: Request) -> Response:
-        period, troubles = period_of(request), site.backend.troubles()
+        period, troubles = period_of(request, SHORT), site.backend.troubles()
         meters = site.live.read(period.minutes)
         found = facts(site.backend.flow(), troubles, now=site.clock())
         asked = [(name, one) for name, one in meters.methods.items() if one.asked]
         return render(
             request, "flow.html", site=site, screen=Screen("Do events arrive, and do they count?", found.sentence), facts=found,
-            troubles=troubles, methods=sorted(asked, key=lambda pair: -pair[1].asked), period=period, periods=PERIODS, now=site.clock(),
+            troubles=troubles, methods=sorted(asked, key=lambda pair: -pair[1].asked), period=period, periods=SHORT, now=site.clock(),
             no_actions=not meters.actions, base=str(request.base_url).rstrip("/"),
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from learners.definition import Definition
 from learners.policy import definition_of
 from schemas.snapshots import Content
 from serving.breakers import State
-from serving.console.drawing import PERIODS, both, period_of
+from serving.console.drawing import SHORT, both, period_of
 from serving.console.frame import Screen, render
 from serving.console.kinds import Belief, beliefs, chances, in_use, order_of
 from serving.kept import Search
@@ -215,7 +215,7 @@ def routes(site: "Site") -> list[Route]:
     """GET /console/methods with ?period=, ?method= (the one looked at) and ?kind=."""
 
     def show(request: Request) -> Response:
-        period, view, content = period_of(request), site.backend.view(), in_use(site.backend)
+        period, view, content = period_of(request, SHORT), site.backend.view(), in_use(site.backend)
         meters = site.live.read(period.minutes)
         found = facts(
             meters,
@@ -228,7 +228,7 @@ def routes(site: "Site") -> list[Route]:
         chosen = next((row for row in found.rows if row.name == asked.get("method")), found.rows[0] if found.rows else None)
         kind = next((one for one in found.kinds if one.kind == asked.get("kind")), None)
         return render(
-            request, "methods.html", site=site, screen=Screen(QUESTION, found.sentence), facts=found, period=period, periods=PERIODS,
+            request, "methods.html", site=site, screen=Screen(QUESTION, found.sentence), facts=found, period=period, periods=SHORT,
             chosen=chosen, kind=kind, note=NOTE, few=FEW, kind_label=kind_label, sort=asked.get("sort", ""),
             rows=sorted(found.rows, key=lambda row: -row.asked) if asked.get("sort") == "asked" else found.rows,
             matrix=_matrix(found), of_kind=_of_kind(kind, found.names) if kind else None,

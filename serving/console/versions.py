@@ -55,6 +55,18 @@ class Version:
     def name(self) -> str:
         return f"Version {self.number}"
 
+    @property
+    def automatic(self) -> bool:
+        """Made by the publisher, not ordered by somebody."""
+        return self.how == _HOW["refresh"]
+
+    @property
+    def said(self) -> str:
+        """How it came about, what somebody wrote, whose contents it has."""
+        note = f": “{self.note}”" if self.note else ""
+        same = f", same contents as version {self.same_as}" if self.same_as is not None else ""
+        return f"{self.how}{note}{same}"
+
 
 @dataclass(frozen=True)
 class Change:
