@@ -70,7 +70,7 @@ class Access:
     def _grant(self, digest: str) -> Grant:
         found = [grant for grant in self.grants if hmac.compare_digest(grant.sha256, digest)]
         if not found:
-            raise NotAllowed("this API token is not known here; ask the operator for one, or mend FORAGE_API_TOKENS")
+            raise NotAllowed("this API token is not known here; ask the operator for one: `forage token` makes it")
         return found[0]
 
     def _signed_in(self, cookie: str, now: int) -> Grant:

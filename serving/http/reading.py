@@ -130,12 +130,12 @@ def _explain(site: Site, search_id: str, entity_id: str | None, page: int) -> Ex
     about: dict[str, Any] = {"search_id": search_id, "page": page}
     if entity_id is None:
         story = explaining.story(search)
-        return ExplainAnswer.model_construct(**about, sentence=story.sentence, story=plain(story), explanation=None, missing=None)
+        return ExplainAnswer(**about, sentence=story.sentence, story=plain(story), explanation=None, missing=None)
     if any(one.entity_id == entity_id for one in search.page.impression.results):
         found = explaining.explain(search, entity_id)
-        return ExplainAnswer.model_construct(**about, sentence=found.sentence, story=None, explanation=plain(found), missing=None)
+        return ExplainAnswer(**about, sentence=found.sentence, story=None, explanation=plain(found), missing=None)
     lost = explaining.missing(search, entity_id)
-    return ExplainAnswer.model_construct(**about, sentence=lost.sentence, story=None, explanation=None, missing=plain(lost))
+    return ExplainAnswer(**about, sentence=lost.sentence, story=None, explanation=None, missing=plain(lost))
 
 
 def _policy(site: Site) -> PolicyAnswer:

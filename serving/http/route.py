@@ -13,6 +13,7 @@ from serving.http.answers import Stop
 from serving.http.guard import check_right
 
 RIGHT = "x-scope"  # of an API token that may call a route: said in the OpenAPI document, and read from there
+_EXACT = 2**53  # from here on a float is whole whatever was meant
 BEACON = "x-beacon"  # set on a route that takes its JSON as text/plain too, which is what navigator.sendBeacon can send to another site
 
 
@@ -42,10 +43,19 @@ class _Json(Request):
     async def json(self) -> Any:
         body = await self.body()
         try:
-            return from_json(body, allow_inf_nan=False)
+            return _with_integers(from_json(body, allow_inf_nan=False))
         except ValueError as error:
             line = explain_parser(str(error), body)
             raise Stop(400, "no_json", "the body is no JSON", problems=[line.replace("message:", "body:", 1)]) from None
+
+
+def _with_integers(value: Any) -> Any:
+    """Parsed JSON with 3.0 as 3: in JSON Schema both are the same integer, and strict fields take the latter alone."""
+    if type(value) is float:
+        return int(value) if value.is_integer() and abs(value) < _EXACT else value
+    if type(value) is list:
+        return [_with_integers(one) for one in value]
+    return {name: _with_integers(one) for name, one in value.items()} if type(value) is dict else value
 
 
 def _with_type(request: Request, types: tuple[str, ...]) -> dict[str, Any]:
