@@ -29,7 +29,8 @@ def test_traffic_does_not_push_out_what_somebody_looks_at(kitchen):
     for number in range(MOST + 1):
         kept.put(Search(request("halo", search_id=f"t-{number}"), one.page, one.view))
     assert kept.get("looked") is looked
-    assert kept.get("t-0") is None and kept.get("t-1") is not None
+    assert kept.get("t-0") is None
+    assert kept.get("t-1") is not None
     assert [search.request.search_id for search in kept.latest(2)] == [f"t-{MOST}", f"t-{MOST - 1}"]
     for number in range(LOOKED_AT):
         kept.put(Search(request("halo", search_id=f"l-{number}"), one.page, one.view), looked_at=True)
@@ -43,7 +44,8 @@ def test_an_action_is_noted_with_the_page_that_showed_its_entity(kitchen):
     for entity in (shown, "game:none"):
         kept.acted(click(search, entity))
     found = kept.get("s")
-    assert found is not None and [action.entity_id for action in found.actions] == [shown]
+    assert found is not None
+    assert [action.entity_id for action in found.actions] == [shown]
 
 
 def test_pages_can_be_turned_long_after_the_whole_search_is_gone(kitchen):
@@ -53,6 +55,7 @@ def test_pages_can_be_turned_long_after_the_whole_search_is_gone(kitchen):
         kept.put(Search(request("halo", search_id=f"t-{number}"), search.page, search.view))
     assert kept.get("s") is None
     begun = kept.begun("s")
-    assert begun is not None and (begun.request, begun.counted) == (search.request, False)
+    assert begun is not None
+    assert (begun.request, begun.counted) == (search.request, False)
     assert begun.decision == search.page.impression.decision
     assert kept.begun("never") is None
