@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ops.commands import acls, data, demo, doctor, erase, evaluate, events, quarantine, snapshots, topics, worker
+from ops.commands import acls, data, demo, doctor, erase, evaluate, events, quarantine, serve, snapshots, topics, worker
 from ops.doctor import ROLES
 from schemas.errors import ForageError
 
@@ -51,6 +51,8 @@ def forage() -> None:
 
 
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("token")(serve.token)
 app.command("worker")(worker.worker)
 app.add_typer(events.app, name="events")
 app.add_typer(data.app, name="data")

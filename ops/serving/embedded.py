@@ -3,9 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Literal
@@ -14,17 +13,15 @@ from learners.definition import Definition
 from learners.models import theta_of
 from learners.policy import Policy
 from memory_index.reader import MemoryReader
+from ops.serving.in_use import Dress, InUse, Makers
 from ops.serving.learning import Event, Learning, Told
 from ops.serving.publishing import Publishing
 from ops.serving.stages import Stages
-from ops.wiring import hand_out, reading_of
-from retrievers.base import Retriever
-from retrievers.catalog import Catalog
+from ops.wiring import reading_of
 from schemas.entities import Entity
 from schemas.errors import ForageError
 from schemas.events import Impression
 from schemas.snapshots import Content, Manifest
-from serving import view as serving_view
 from serving.backend import Flow, Order, Trouble
 from serving.view import View
 from streams.kernel.join import RULES, Rules
@@ -37,8 +34,6 @@ IDLE = 0.1  # s to wait for an event before time itself is looked at
 AGAIN = 2.0  # s until a loop that failed is opened again
 # Memory answers with a click at once; a policy is a file that is flushed, and what it learns in less time nobody could tell.
 PUBLISH_EVERY = 5.0
-Dress = Callable[[Policy], serving_view.Policy]
-Makers = Callable[[Catalog, MemoryReader, Callable[[Trouble], None]], Mapping[str, Retriever]]
 
 
 class EmbeddedBackend:
@@ -49,37 +44,36 @@ class EmbeddedBackend:
     fails (a full disk), searches go on with what is there, the trouble says why, and the loop is opened anew from the folder, with the
     events that wait, until that succeeds.
 
-    `retrievers` makes the strategies over catalogue and memory. `dress` makes of each learned policy the one that serves (experiments).
     Raises Unavailable while another process uses the folder.
     """
 
     mode: Literal["embedded"] = "embedded"
 
     def __init__(
-        self, entities: Iterable[Entity], definition: Definition, *, folder: Path, retrievers: Makers, rules: Rules = RULES,
-        dress: Dress = lambda policy: policy, on_conclusion: Told = lambda one: None,
+        self, entities: Iterable[Entity], definition: Definition, *, folder: Path, makers: Makers, rules: Rules = RULES,
+        on_conclusion: Told = lambda one: None,
     ) -> None:  # fmt: skip
-        self.catalog, self._reader = Catalog(entities), MemoryReader(reading_of(definition))
-        self._folder, self._retrievers, self._rules, self._dress, self._told = folder, retrievers, rules, dress, on_conclusion
-        self._missing: list[Trouble] = []
+        self._reader, self._folder, self._rules, self._told = MemoryReader(reading_of(definition)), folder, rules, on_conclusion
         self._stages, self._failed, self._refused = Stages(), "", ""
-        self._swapping = threading.RLock()  # between the loop, orders and changes of the catalogue; no search waits for it
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._publishing = Publishing(folder / "snapshots", definition)
-        self._learning = self._open()
-        self._content: Content | None = None
-        self._view = View(dress(Policy.untrained(definition)), self._reader, self._make(), self.catalog)
-        self._resume()
         self._queue: Queue[Event] = Queue(ROOM)
         self._taken: list[Event] = []
         self._closing, self._published = threading.Event(), -PUBLISH_EVERY
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._publishing = Publishing(folder / "snapshots", definition)
+        self._learning = self._open()
+        try:
+            self._in_use = InUse(entities, self._reader, Policy.untrained(definition), makers=makers)
+            self._resume()
+        except BaseException:
+            self._learning.abandon()
+            raise
         self._thread = threading.Thread(target=self._run, name="forage-learning", daemon=True)
         self._thread.start()
 
     # -- what requests ask for ------------------------------------------------------------------------------------------------
 
     def view(self) -> View:
-        return self._view
+        return self._in_use.view
 
     def emit(self, event: Event) -> bool:
         if self._closing.is_set():
@@ -94,13 +88,12 @@ class EmbeddedBackend:
         return True
 
     def put(self, entities: Iterable[Entity]) -> None:
-        """Add, replace and, for tombstones, remove entities: the strategies are built aside over the new catalogue, then swapped."""
-        with self._swapping:
-            self.catalog.put(entities)
-            made = self._make()
-            if self._content is not None:
-                hand_out(self._content, made.values())
-            self._view = replace(self._view, retrievers=made)
+        """Add, replace and, for tombstones, remove entities."""
+        self._in_use.put(entities)
+
+    def try_out(self, dress: Dress) -> None:
+        """Serve through `dress` what was learned: an experiment."""
+        self._in_use.try_out(dress)
 
     # -- what operators ask for -----------------------------------------------------------------------------------------------
 
@@ -108,15 +101,15 @@ class EmbeddedBackend:
         return self._reader
 
     def versions(self) -> Sequence[Manifest]:
-        with self._swapping:
+        with self._in_use.changing:
             return self._publishing.list()
 
     def content(self, content_id: str) -> Content:
-        with self._swapping:
+        with self._in_use.changing:
             return self._publishing.content(content_id)
 
     def order(self, action: Order, content_id: str, *, reason: str) -> str:
-        with self._swapping:
+        with self._in_use.changing:
             manifest, content = self._publishing.order(action, content_id, reason=reason, now=_now())
             self._adopt(manifest, content)
         self._stages.passed("published")
@@ -131,7 +124,7 @@ class EmbeddedBackend:
         return Flow(self._stages.read(kinds), behind, self._learning.counted_up_to, aside, kinds)
 
     def troubles(self) -> Sequence[Trouble]:
-        found = list(self._missing)
+        found = list(self._in_use.missing)
         if self._failed:
             found.append(Trouble("events", f"Nothing is counted now: {self._failed}. Events wait; what is remembered stays in use."))
         elif self._queue.full():
@@ -206,12 +199,12 @@ class EmbeddedBackend:
     def _publish(self, now: int) -> None:
         if time.monotonic() - self._published < PUBLISH_EVERY or self._publishing.pinned:
             return
-        content = self._learning.refresh(self._publishing.definition, self._content)
+        content = self._learning.refresh(self._publishing.definition, self._in_use.content)
         if content is None:
             return
         self._published = time.monotonic()
         try:
-            with self._swapping:
+            with self._in_use.changing:
                 manifest = self._publishing.refresh(content, applied=self._learning.applied, now=now)
                 if manifest is not None:
                     self._adopt(manifest, content)
@@ -238,16 +231,8 @@ class EmbeddedBackend:
     def _adopt(self, manifest: Manifest, content: Content) -> None:
         policy = Policy(content, seq=manifest.seq, exploration=manifest.exploration)
         self._reader.reread(theta_of(content, policy.definition))
-        hand_out(content, self._view.retrievers.values(), before=self._content)
-        self._content = content
-        self._view = replace(self._view, policy=self._dress(policy))
+        self._in_use.adopt(policy, content)
         self._stages.passed("loaded")
-
-    def _make(self) -> Mapping[str, Retriever]:
-        missing: list[Trouble] = []
-        made = self._retrievers(self.catalog, self._reader, missing.append)
-        self._missing = missing
-        return made
 
 
 def _now() -> int:

@@ -6,18 +6,22 @@ from contextlib import contextmanager
 
 from memory_index.reader import MemoryReader
 from ops.serving.crowd import Listeners
-from ops.serving.embedded import EmbeddedBackend, Makers
+from ops.serving.embedded import EmbeddedBackend
+from ops.serving.in_use import Makers
 from ops.serving.running import Server, ended_by_signals
 from ops.serving.site import check_exposed, site_and_threads
 from ops.serving.subscribed import SubscribedBackend
 from ops.settings import Settings
 from ops.strategies import strategies_of
+from ops.trials import RRF, parse_trial, with_trial
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
 from schemas.errors import ForageError
 from serving.backend import Trouble
 from serving.outcomes import OutcomeSums
 from serving.site import Site
+
+FIRST_WAIT = 10.0  # s for the versions on Kafka
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,14 @@ def makers_of(names: Sequence[str], config: Settings) -> Makers:
         return strategies_of(names, catalog, reader, config, missing=missing)
 
     return make
+
+
+def try_out(backend: EmbeddedBackend | SubscribedBackend, trial: str) -> None:
+    """Begin an experiment, from what the command line says of it. Raises InvalidSetting, NotFound (no such version is kept)."""
+    plan = parse_trial(trial)
+    if isinstance(backend, SubscribedBackend) and plan.against != RRF:
+        backend.wait(FIRST_WAIT)
+    backend.try_out(with_trial(plan, content=None if plan.against == RRF else backend.content(plan.against)))
 
 
 @contextmanager
@@ -58,7 +70,7 @@ def opened(
 
 def serve(site: Site, *, host: str, port: int, said: Callable[[str], None]) -> None:
     """Answer at an address until Ctrl-C or SIGTERM; `said` hears its URL once it is bound. Raises InvalidSetting, Unavailable."""
-    check_exposed(host, site.access)
+    check_exposed(host, open_=site.access.open)
     server = Server(site, host=host, port=port)
     said(server.url)
     with ended_by_signals(server.end):

@@ -122,9 +122,9 @@ def grants_of(config: Settings) -> list[Grant]:
     return grants
 
 
-def check_exposed(host: str, access: Access) -> None:
+def check_exposed(host: str, *, open_: bool) -> None:
     """Raises InvalidSetting where everybody on a network could search, teach and give orders."""
-    if access.open and not is_loopback(host):
+    if open_ and not is_loopback(host):
         raise InvalidSetting(
             f"--host is {host}: a server without API tokens is for this machine alone; set {NAMES['api_tokens_file']} (`forage token` "
             "makes one), or leave --host out"

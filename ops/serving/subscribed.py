@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -12,12 +11,11 @@ from uuid import uuid4
 from learners.definition import Definition
 from learners.policy import Policy
 from memory_index.reader import MemoryReader
-from ops.serving.embedded import Dress, Makers
+from ops.serving.in_use import Dress, InUse, Makers
 from ops.serving.learning import Event, Told
 from ops.serving.stages import Stages
 from ops.telemetry import Sample, of_producer, of_subscriber
-from ops.wiring import hand_out, reading_of
-from retrievers.catalog import Catalog
+from ops.wiring import reading_of
 from schemas.base import DAY_MS
 from schemas.entities import Entity
 from schemas.errors import InvalidMessage, Unavailable
@@ -52,23 +50,19 @@ class SubscribedBackend:
     mode: Literal["kafka"] = "kafka"
 
     def __init__(
-        self, entities: Iterable[Entity], definition: Definition, *, bootstrap: str, folder: Path, retrievers: Makers,
-        dress: Dress = lambda policy: policy, on_conclusion: Told = lambda one: None, security: Security | None = None,
+        self, entities: Iterable[Entity], definition: Definition, *, bootstrap: str, folder: Path, makers: Makers,
+        on_conclusion: Told = lambda one: None, security: Security | None = None,
     ) -> None:  # fmt: skip
-        self.catalog, self._dress, self._told = Catalog(entities), dress, on_conclusion
-        self._bootstrap, self._security, self._retrievers = bootstrap, security, retrievers
-        self._stages, self._missing, self._concluded_up_to = Stages(), list[Trouble](), 0
+        self._bootstrap, self._security, self._told = bootstrap, security, on_conclusion
+        self._stages, self._concluded_up_to = Stages(), 0
         self._dropped = (0, -SAID)  # events that were lost, and when that was noticed
-        self._swapping = threading.RLock()  # between followers and changes of the catalogue; no search waits for it
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._producer = EventProducer(bootstrap, spill=folder / "events", security=security)
         self._memory = MemorySubscriber(bootstrap, reading=reading_of(definition), security=security)
-        made = retrievers(self.catalog, self._memory.current(), self._missing.append)
-        self._content: Content | None = None
-        self._view = View(dress(Policy.untrained(definition)), self._memory.current(), made, self.catalog)
-        with self._swapping:  # a policy may come before this is complete
+        self._in_use = InUse(entities, self._memory.current(), Policy.untrained(definition), makers=makers)
+        with self._in_use.changing:  # a policy may come before this is complete
             self._policy = PolicySubscriber(bootstrap, start=definition, memory=self._memory, on_policy=self._adopt, security=security)
-        self._publications = Publications()
+        self._publications, self._reading = Publications(), threading.Lock()
         self._followers = [
             Follower(bootstrap, POLICY.name, handle=self._published, security=security),
             Follower(bootstrap, OUTCOMES.name, handle=self._conclude, security=security, since=_now() - DAY_MS),
@@ -77,7 +71,7 @@ class SubscribedBackend:
     # -- what requests ask for ------------------------------------------------------------------------------------------------
 
     def view(self) -> View:
-        return self._view
+        return self._in_use.view
 
     def emit(self, event: Event) -> bool:
         if isinstance(event, Impression):
@@ -95,14 +89,12 @@ class SubscribedBackend:
         return taken
 
     def put(self, entities: Iterable[Entity]) -> None:
-        """Add, replace and, for tombstones, remove entities: the strategies are built aside over the new catalogue, then swapped."""
-        with self._swapping:
-            self.catalog.put(entities)
-            missing: list[Trouble] = []
-            made = self._retrievers(self.catalog, self._memory.current(), missing.append)
-            if self._content is not None:
-                hand_out(self._content, made.values())
-            self._view, self._missing = replace(self._view, retrievers=made), missing
+        """Add, replace and, for tombstones, remove entities."""
+        self._in_use.put(entities)
+
+    def try_out(self, dress: Dress) -> None:
+        """Serve through `dress` what was learned: an experiment."""
+        self._in_use.try_out(dress)
 
     # -- what operators ask for -----------------------------------------------------------------------------------------------
 
@@ -110,11 +102,11 @@ class SubscribedBackend:
         return self._memory.current()
 
     def versions(self) -> Sequence[Manifest]:
-        with self._swapping:
+        with self._reading:
             return self._publications.list()
 
     def content(self, content_id: str) -> Content:
-        with self._swapping:
+        with self._reading:
             return self._publications.content(content_id)
 
     def order(self, action: Order, content_id: str, *, reason: str) -> str:
@@ -140,7 +132,7 @@ class SubscribedBackend:
         return Flow(self._stages.read(None), memory.lag, self._concluded_up_to, None, None, silent)
 
     def troubles(self) -> Sequence[Trouble]:
-        found = list(self._missing)
+        found = list(self._in_use.missing)
         counters, policy, memory = self._producer.counters(), self._policy.staleness(), self._memory.staleness()
         if (silent := max(policy.silent, memory.silent)) > AWAY:
             why = policy.last_error or memory.last_error or counters.last_error or "no answer"
@@ -153,7 +145,7 @@ class SubscribedBackend:
             self._dropped = (counters.dropped, time.monotonic())
         if time.monotonic() - self._dropped[1] < SAID:
             found.append(Trouble("events", f"{counters.dropped} events were lost: memory and disk are full. Make room in the data folder."))
-        if self._content is None:
+        if self._in_use.content is None:
             said = "No version was published yet: an untrained one is in use. Is a `forage worker` running?"
             found.append(Trouble("policy", said))
         if not self._memory.wait(0.0):
@@ -169,7 +161,7 @@ class SubscribedBackend:
     def wait(self, timeout: float) -> bool:
         """Wait until what was published before is read. False when `timeout` seconds were not enough."""
         until = time.monotonic() + timeout
-        waits: list[Callable[[float], bool]] = [self._policy.wait, self._memory.wait]
+        waits: list[Callable[[float], bool]] = [self._policy.wait, self._memory.wait, self._followers[0].wait]
         return all(one(max(0.0, until - time.monotonic())) for one in waits)
 
     def close(self) -> None:
@@ -183,16 +175,12 @@ class SubscribedBackend:
     # -- what comes -----------------------------------------------------------------------------------------------------------
 
     def _adopt(self, policy: Policy) -> None:
-        with self._swapping:
-            content = self._policy.content()
-            if content is not None:
-                hand_out(content, self._view.retrievers.values(), before=self._content)
-                self._content = content
-            self._view = replace(self._view, policy=self._dress(policy))
+        with self._in_use.changing:
+            self._in_use.adopt(policy, self._policy.content())
         self._stages.passed("loaded")
 
     def _published(self, records: Sequence[Incoming]) -> None:
-        with self._swapping:
+        with self._reading:
             before = len(self._publications.list())
             self._publications.take(records)
             if (more := len(self._publications.list()) - before) > 0:
@@ -211,7 +199,7 @@ class SubscribedBackend:
 
     def _named(self, content_id: str) -> str:
         """The whole id of a publication that is kept. Raises NotFound."""
-        with self._swapping:
+        with self._reading:
             return self._publications.find(content_id).content_id
 
 

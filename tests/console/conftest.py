@@ -62,7 +62,7 @@ def running(folder, *, grants="", crowd_searches=SEARCHES, seed=7):
     plain = plain.model_copy(update={"reading": plain.reading.model_copy(update={"min_clients": 1})})
     outcomes = OutcomeSums()
     backend = EmbeddedBackend(
-        music.entities, plain, folder=folder / "loop", retrievers=makers_of(STRATEGIES, config),
+        music.entities, plain, folder=folder / "loop", makers=makers_of(STRATEGIES, config),
         rules=replace(RULES, settle=2_000), on_conclusion=outcomes.add,
     )  # fmt: skip
     with opened(backend, config, name="Forage", outcomes=outcomes) as site:
