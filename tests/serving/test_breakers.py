@@ -1,6 +1,7 @@
 """Breakers against the rules that they state: when they open, for how long, whom they let try, and that nothing sticks."""
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -189,4 +190,5 @@ class AnyHistory(RuleBasedStateMachine):
         assert self.breakers.available(BOTH) == BOTH
 
 
+AnyHistory.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 test_any_history = AnyHistory.TestCase
