@@ -43,9 +43,10 @@ def tokens() -> str:
     `data-theme` on the root says so."""
     light, dark = (_properties(roles, which) for which, roles in ((0, LIGHT), (1, DARK)))
     return (
-        f':root{{color-scheme:light dark;{light}}}@media (prefers-color-scheme:dark){{:root:not([data-theme="light"]){{{dark}}}}}'
-        f':root[data-theme="dark"]{{color-scheme:dark;{dark}}}:root[data-theme="light"]{{color-scheme:light}}'
-        f"@media print{{:root:root:root{{color-scheme:light;{light}}}}}"
+        f":root {{ color-scheme: light dark; {light}}}\n"
+        f'@media (prefers-color-scheme: dark) {{ :root:not([data-theme="light"]) {{ {dark}}} }}\n'
+        f':root[data-theme="dark"] {{ color-scheme: dark; {dark}}}\n:root[data-theme="light"] {{ color-scheme: light; }}\n'
+        f"@media print {{ :root:root:root {{ color-scheme: light; {light}}} }}"
     )
 
 
@@ -56,4 +57,4 @@ def style() -> str:
 
 def _properties(roles: Mapping[str, str], which: int) -> str:
     named = {**roles, **{f"m{at}": pair[which] for at, pair in enumerate(METHODS)}}
-    return "".join(f"--{name}:{colour};" for name, colour in named.items())
+    return "".join(f"--{name}: {colour}; " for name, colour in named.items())

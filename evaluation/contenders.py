@@ -10,6 +10,8 @@ from schemas.errors import NotFound
 Lists = Mapping[str, Sequence[Candidate]]
 Order = Callable[[Lists], list[str]]
 LEARNED, RRF, MEMORY_FIRST, MEMORY = "learned", "rrf", "memory_first", "memory"
+CONVEX = "convex"  # the fixed mix with the best weights that can be found
+RIVALS = (RRF, CONVEX)  # of the demo: what a search engine would do that asks everything and learns nothing
 
 # Their lists depend on the catalogue alone. Whatever is not named here may depend on feedback, so that under the protocol `bandit`,
 # where feedback depends on the page, it is replayed in a run of its own: slower, never wrong.

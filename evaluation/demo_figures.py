@@ -30,8 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.contenders import LEARNED
-from evaluation.demo_words import RIVALS
+from evaluation.contenders import LEARNED, RIVALS
 from evaluation.metrics import interval, ndcg, resample
 from evaluation.people.listeners import Listener, click_rate
 from evaluation.people.needs import GROUPS, KINDS, Kind

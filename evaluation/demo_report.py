@@ -1,23 +1,24 @@
 """What a demo run learned, as one page that needs nothing else: no network, no script; light and dark; from 360 px on."""
 
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
+from display.charts.line import Frame, Line, Mark, both_frames
+from display.charts.number_line import small_line
+from display.colours import heat, style
+from display.numbers import fixed, percent, signed
+from display.words import in_full, named
 from evaluation import demo_sentences as say
-from evaluation.charts import Frame, Line, Mark, both_widths, number_line
-from evaluation.contenders import LEARNED, RRF
-from evaluation.demo_sentences import percent, signed
-from evaluation.demo_words import CONVEX, GROUP_NAMES, KIND_NAMES, RIVALS, kind_named, named
-from evaluation.examination_chart import examination_figure
+from evaluation.contenders import CONVEX, LEARNED, RIVALS, RRF
+from evaluation.demo_figures import NORMAL
 from evaluation.people.needs import GROUPS
 
-TINTS = (0.2, 0.4, 0.6, 0.8)  # from which chance on a cell takes its next tint
 WIDE, NARROW, PANEL, NARROW_PANEL = 920, 334, 440, 306  # px; beside a page of 960 and of 360
 ALONE = "lexical"  # the one strategy that is drawn beside the mixes: what most search boxes do
+COLOURS = {LEARNED: "main", RRF: "up", CONVEX: "down", "topical": "up", "spearfishing": "down"}  # of lines; others are grey
 LEGEND = '<ul class="legend"><li class="topical"><i></i>topical</li><li class="spearfishing"><i></i>spearfishing</li></ul>'
 
 BEST = ' class="best"'
@@ -52,6 +53,7 @@ def page(figures: Figures) -> str:
         "remembered": say.memory(figures),
     }
     made = {
+        "style": style(),
         "verdict_class": verdict.tone,
         "cards": _cards(figures),
         "quality_chart": _quality(figures),
@@ -75,24 +77,22 @@ def _named(name: str) -> str:
     return f"{escape(named(name))}<small>{escape(name)}</small>" if named(name) != name else escape(name)
 
 
-def _quality_of(value: float | None) -> str:
-    return "—" if value is None else f"{value:.3f}"
-
-
-def _short(value: float | None) -> str:
-    return "—" if value is None else f"{value:.2f}"
-
-
-def _mark(figures: Figures) -> Mark | None:
+def _marks(figures: Figures) -> tuple[Mark, ...]:
     drift = figures["drift"]
-    return Mark(drift["window"], "drift") if drift and 0 < drift["window"] < len(figures["asked"]) else None
+    return (Mark(drift["window"], "drift"),) if drift and 0 < drift["window"] < len(figures["asked"]) else ()
+
+
+def _line(name: str, values: Values) -> Line:
+    """A line of a contender or a group of queries under its plain name."""
+    return Line(named(name), COLOURS.get(name, "other"), values)
 
 
 def _frames(figures: Figures, heights: tuple[int, int], *, panel: bool = False, **of: Any) -> dict[str, Frame]:
     """The wide and the narrow frame of one chart."""
     widths = (PANEL, NARROW_PANEL) if panel else (WIDE, NARROW)
     made = [
-        Frame(width, height, per_point=figures["window"], mark=_mark(figures), **of) for width, height in zip(widths, heights, strict=True)
+        Frame(width, height, per_point=figures["window"], marks=_marks(figures), **of)
+        for width, height in zip(widths, heights, strict=True)
     ]
     return {"wide": made[0], "narrow": made[1]}
 
@@ -110,19 +110,19 @@ def _cards(figures: Figures) -> str:
 
 def _quality(figures: Figures) -> str:
     quality = figures["quality"]
-    lines = [Line(named(name), name, quality[name]) for name in (ALONE, RRF, CONVEX, LEARNED) if name in quality]  # the last is on top
-    told = "; ".join(f"{line.name} from {quality[line.style][0]:.2f} to {quality[line.style][-1]:.2f}" for line in lines)
+    lines = [_line(name, quality[name]) for name in (ALONE, RRF, CONVEX, LEARNED) if name in quality]  # the last is on top
+    told = "; ".join(f"{line.name}: {_ends(line.values)}" for line in lines)
     reach = max(value for line in lines for value in line.values if value is not None)
-    return both_widths("Page quality over time", told, lines, **_frames(figures, (340, 280), top=0.8 if reach < 0.78 else 1.0))
+    return both_frames("Page quality over time", told, lines, **_frames(figures, (340, 280), top=0.8 if reach < 0.78 else 1.0))
 
 
 def _minus(figures: Figures, rival: str) -> str:
     minus = figures["minus"][rival]
     reach = max(abs(value) for of in ("low", "high") for value in minus[of])
     top = next((top for top in (0.1, 0.2, 0.4) if reach <= top), 1.0)
-    line = Line(f"Forage − {named(rival)}", LEARNED, minus["mean"], minus["low"], minus["high"])
+    line = Line(f"Forage − {named(rival)}", "main", minus["mean"], minus["low"], minus["high"])
     told = f"From {signed(minus['mean'][0])} to {signed(minus['mean'][-1])}; above the zero line Forage is better."
-    chart = both_widths(line.name, told, [line], **_frames(figures, (190, 180), panel=True, top=top, low=-top, labelled=False))
+    chart = both_frames(line.name, told, [line], **_frames(figures, (190, 180), panel=True, top=top, low=-top, labelled=False))
     return f'<div class="card"><h3>{escape(line.name)}</h3>{chart}</div>'
 
 
@@ -130,11 +130,11 @@ def _places(figures: Figures) -> str:
     out = []
     for name, title in (("album", "The new album, results a page"), ("ready_made", "Playlists, results a topical page")):
         one = figures["places"][name]
-        lines = [Line("best page", "best", one["best"]), Line("Forage", LEARNED, one["on"])]
+        lines = [Line("best page", "other dashed", one["best"]), _line(LEARNED, one["on"])]
         reach = max((value for line in lines for value in line.values if value is not None), default=1.0)
         top = next(top for top in (1.0, 2.0, 4.0, 6.0, 10.0) if reach <= top)
         told = "; ".join(f"{line.name}: {_ends(line.values)}" for line in lines)
-        chart = both_widths(title, told, lines, **_frames(figures, (190, 180), panel=True, top=top))
+        chart = both_frames(title, told, lines, **_frames(figures, (190, 180), panel=True, top=top))
         out.append(f'<div class="card"><h3>{escape(title)}</h3>{chart}</div>')
     return "".join(out)
 
@@ -146,29 +146,26 @@ def _ends(values: Values) -> str:
 
 def _panel(figures: Figures, name: str) -> str:
     """One strategy: its chance on topical and on spearfishing queries over time."""
-    lines = [Line(named(group), group, one["over_time"][name]) for group, one in figures["groups"].items()]
+    lines = [_line(group, one["over_time"][name]) for group, one in figures["groups"].items()]
     told = "; ".join(
         f"{named(group)} from {percent(one['first'][name])} to {percent(one['chance'][name])}" for group, one in figures["groups"].items()
     )
     title = f"Chance of being asked: {named(name)}"
-    chart = both_widths(title, told, lines, **_frames(figures, (140, 140), panel=True, top=1.0, percent=True, labelled=False))
+    chart = both_frames(title, told, lines, **_frames(figures, (140, 140), panel=True, top=1.0, percent=True, labelled=False))
     return f'<div class="card"><h3>{escape(named(name))} <small>{escape(name)}</small></h3>{chart}</div>'
 
 
 def _chances(figures: Figures) -> str:
     """Strategies down, kinds of queries across, in their two groups."""
     kinds = figures["kinds"]
-    groups = "".join(f'<th colspan="{len(some)}">{escape(GROUP_NAMES[group])}</th>' for group, some in GROUPS.items())
-    head = "".join(
-        f"<th>{escape(KIND_NAMES.get(kind, kind))}<small>{one['searches']:,} searches</small></th>" for kind, one in kinds.items()
-    )
+    groups = "".join(f'<th colspan="{len(some)}">{escape(named(group))}</th>' for group, some in GROUPS.items())
+    head = "".join(f"<th>{escape(named(kind))}<small>{one['searches']:,} searches</small></th>" for kind, one in kinds.items())
     rows = []
     for name in figures["groups"]["topical"]["chance"]:
         cells = []
         for one in kinds.values():
             now = one["chance"][name]
-            tint = sum((now or 0.0) >= edge for edge in TINTS)
-            cells.append(f'<td class="tint t{tint}">{percent(now)}<small>first {percent(one["first"].get(name))}</small></td>')
+            cells.append(f'<td class="tint {heat(now or 0.0)}">{percent(now)}<small>first {percent(one["first"].get(name))}</small></td>')
         rows.append(f"<tr><th>{_named(name)}</th>{''.join(cells)}</tr>")
     return f'<table class="tinted"><tr><th></th>{groups}</tr><tr><th>Strategy</th>{head}</tr>{"".join(rows)}</table>'
 
@@ -179,7 +176,7 @@ def _over_time(figures: Figures) -> str:
     head = ["Until search", *map(named, shown), "Top-3 clicks", *(f"of the {named(name).lower()}" for name in shown[1:]), "Asked"]
     rows = [
         [
-            f"{(at + 1) * window:,}", *(_quality_of(quality[name][at]) for name in shown), *(f"{top3[name][at]:.0f}" for name in shown),
+            f"{(at + 1) * window:,}", *(fixed(quality[name][at], 3) for name in shown), *(f"{top3[name][at]:.0f}" for name in shown),
             f"{figures['asked'][at]:.1f}",
         ]
         for at in range(len(quality[LEARNED]))
@@ -192,23 +189,23 @@ def _by_kind(figures: Figures) -> str:
     kinds, behind = figures["kinds"], say.behind(figures)
     order = sorted(behind, key=lambda kind: behind[kind])
     best = {kind: max(kinds[kind]["quality"].values()) for kind in order}
-    head = "".join(f"<th>{escape(KIND_NAMES.get(kind, kind))}</th>" for kind in order)
+    head = "".join(f"<th>{escape(named(kind))}</th>" for kind in order)
     rows = [f"<tr><th>Forage − better mix</th>{''.join(f'<td>{signed(behind[kind], 2)}</td>' for kind in order)}</tr>"]
     for name in figures["quality"]:
         values = [(kinds[kind]["quality"][name], best[kind]) for kind in order]
-        cells = "".join(f"<td{BEST if value == top else ''}>{_short(value)}</td>" for value, top in values)
+        cells = "".join(f"<td{BEST if value == top else ''}>{fixed(value)}</td>" for value, top in values)
         rows.append(f"<tr><th>{_named(name)}</th>{cells}</tr>")
     return f'<table class="compact"><tr><th></th>{head}</tr>{"".join(rows)}</table>'
 
 
 def _known(one: Mapping[str, Any]) -> str:
-    kind = kind_named(one["kind"])
+    kind = in_full(one["kind"])
     title = f"<h3>“{escape(one['query'])}” <small>({escape(kind)}, searched {one['searches']:,} times)</small></h3>"
     if not one["pairs"]:
         return f'<div class="known">{title}<p>Nothing known yet: no entity was chosen by two people.</p></div>'
     rows = "".join(
         f'<tr><td>{escape(pair["title"])}<span class="type">{escape(pair["type"])}, shown {pair["shown"]:,}, '
-        f"clicked {pair['clicked']:,}</span></td><td>{number_line(pair['expected'], pair['now'], pair['true'])}</td>"
+        f"clicked {pair['clicked']:,}</span></td><td>{small_line(pair['expected'], pair['now'], pair['true'])}</td>"
         f"<td>{pair['expected']:.2f}</td><td><b>{pair['now']:.2f}</b></td><td>{pair['true']:.2f}</td></tr>"
         for pair in one["pairs"]
     )
@@ -219,18 +216,18 @@ def _known(one: Mapping[str, Any]) -> str:
 def _exploration(figures: Figures) -> str:
     out = []
     charts = (
-        ("Decisions against the odds", [Line("against the odds", LEARNED, figures["against"])]),
+        ("Decisions against the odds", [Line("against the odds", "main", figures["against"])]),
         ("Tests on the page, share of results", [
-            Line("moved", "spearfishing", figures["moved"]), Line("from outside", "topical", figures["outside"]),
+            Line("moved", "down", figures["moved"]), Line("from outside", "up", figures["outside"]),
         ]),
-        ("Clicks on what is known by trying", [Line("thanks to a try", LEARNED, figures["thanks"])]),
+        ("Clicks on what is known by trying", [Line("thanks to a try", "main", figures["thanks"])]),
     )  # fmt: skip
     for title, lines in charts:
         reach = max(value for line in lines for value in line.values if value is not None)
         top = next((top for top in (0.1, 0.2, 0.4) if reach <= top), 1.0)
         told = "; ".join(f"{line.name} from {percent(line.values[0])} to {percent(line.values[-1])}" for line in lines)
         frames = _frames(figures, (160, 150), panel=True, top=top, percent=True, labelled=len(lines) > 1)
-        out.append(f'<div class="card"><h3>{escape(title)}</h3>{both_widths(title, told, lines, **frames)}</div>')
+        out.append(f'<div class="card"><h3>{escape(title)}</h3>{both_frames(title, told, lines, **frames)}</div>')
     return "".join(out)
 
 
@@ -242,11 +239,19 @@ def _finds(examples: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _curve(figures: Figures) -> str:
-    """The chance of being seen by place. The name space of a picture of its own is left out: it looks like an address, and is none here."""
+    """The chance of being seen by place: the estimate with its 95 % interval, beside the start and the truth."""
     seen = figures["examination"]
     now = seen["now"] or {"curve": seen["start"], "se": [0.0] * len(seen["start"])}
-    drawn = examination_figure(now["curve"], now["se"], start=seen["start"], truth=seen["true"])
-    return re.sub(r' xmlns="[^"]*"', "", drawn)
+    half = [NORMAL * error for error in now["se"]]
+    low, high = ([value + sign * by for value, by in zip(now["curve"], half, strict=True)] for sign in (-1, 1))
+    lines = [
+        Line("Start", "other dashed", seen["start"]),
+        Line("Truth", "down", seen["true"]),
+        Line("Estimate", "main", now["curve"], low, high),
+    ]  # fmt: skip
+    places = [str(place) for place in range(1, len(now["curve"]) + 1)]
+    wide, narrow = (Frame(width, height, 1.0, names=places) for width, height in ((640, 280), (NARROW, 240)))
+    return both_frames("Who looks how far", say.curve(now["curve"], half, seen["true"]), lines, wide=wide, narrow=narrow)
 
 
 def _table(head: Row, rows: Sequence[Row]) -> str:

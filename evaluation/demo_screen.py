@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from evaluation.contenders import LEARNED, RRF
+from display.words import named
+from evaluation.contenders import CONVEX, LEARNED, RRF
 from evaluation.demo_figures import Watched, difference, window_of
-from evaluation.demo_words import CONVEX, GROUP_NAMES, named
 
 LATEST = 200  # searches behind "now"
 SHARP = 30  # searches below which nobody is ahead of anybody
@@ -57,7 +57,7 @@ def lines(scene: Scene, watched: Sequence[Watched], glyphs: Glyphs) -> list[list
         *(_quality(name, scene, watched, glyphs) for name in (LEARNED, RRF, CONVEX)),
         [_verdict(latest, glyphs)],
         [],
-        [Part(f"{f'ASKED, last {LATEST}':22}{GROUP_NAMES['topical']:20}{GROUP_NAMES['spearfishing']}", "head")],
+        [Part(f"{f'ASKED, last {LATEST}':22}{named('topical'):20}{named('spearfishing')}", "head")],
         *(_strategy(name, latest, glyphs) for name in scene.strategies),
         [],
         [Part(f"{'TRYING OUT':22}", "head"), Part(_trying(latest))],

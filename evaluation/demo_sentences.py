@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from evaluation.contenders import LEARNED
-from evaluation.demo_words import CONVEX, RIVALS, kind_named, named
+from display.numbers import interval, listed, percent, signed
+from display.words import in_full, named
+from evaluation.contenders import CONVEX, LEARNED, RIVALS
 
 Figures = Mapping[str, Any]
 
@@ -42,15 +43,7 @@ def verdict(figures: Figures) -> Verdict:
 
 def difference(one: Mapping[str, float]) -> str:
     """A mean with its interval."""
-    return f"{signed(one['mean'])} ({signed(one['low'])} to {signed(one['high'])})"
-
-
-def signed(value: float, digits: int = 3) -> str:
-    return f"{round(value, digits) or 0.0:+.{digits}f}".replace("-", "−")
-
-
-def percent(share: float | None) -> str:
-    return "—" if share is None else f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+    return f"{signed(one['mean'])} ({interval(one['low'], one['high'])})"
 
 
 def quality(figures: Figures) -> str:
@@ -97,7 +90,7 @@ def asked(figures: Figures) -> str:
     out = []
     for group, one in chance.items():
         likely = [named(name) for name, p in sorted(one.items(), key=lambda pair: (-(pair[1] or 0.0), pair[0])) if (p or 0.0) >= LIKELY]
-        out.append(f"{named(group)} queries mostly get {_listed(likely) if likely else 'no strategy more often than not'}.")
+        out.append(f"{named(group)} queries mostly get {listed(likely) if likely else 'no strategy more often than not'}.")
     topical, spear = chance["topical"], chance["spearfishing"]
     gaps = {name: topical[name] - spear[name] for name in topical if None not in (topical[name], spear[name])}
     name = max(gaps, key=lambda one: (abs(gaps[one]), one), default=None)
@@ -117,7 +110,7 @@ def moved(figures: Figures) -> str:
     if not told:
         return f"Since the drift, no strategy's chance on topical queries has moved by more than {percent(MOVED)}."
     parts = [f"{named(name)} from {percent(one['drift'][name])} to {percent(one['chance'][name])}" for name in told]
-    return f"Since the drift, chances on topical queries moved: {_listed(parts)}."
+    return f"Since the drift, chances on topical queries moved: {listed(parts)}."
 
 
 def album(figures: Figures) -> str:
@@ -181,6 +174,20 @@ def examination(figures: Figures) -> str:
     return f"The estimate {word}: over the {len(curve['true'])} places it is off by {last:.2f} on average, the start by {first:.2f}."
 
 
+def curve(values: Sequence[float], half: Sequence[float], true: Sequence[float]) -> str:
+    """The chance of being seen in words, for those who do not see the curve.
+
+    >>> curve([1.0, 0.5], [0.0, 0.2], [1.0, 0.6])
+    'Chance that a result is looked at, the first being 1. Place 2: 0.50 plus or minus 0.20, true 0.60.'
+    """
+    each = [
+        f"Place {at}: {values[at - 1]:.2f} plus or minus {half[at - 1]:.2f}, true {true[at - 1]:.2f}"
+        for at in (2, 3, 5, 10)
+        if at <= len(values)
+    ]
+    return ". ".join(["Chance that a result is looked at, the first being 1", *each]) + "."
+
+
 def _off(curve: Sequence[float], true: Sequence[float]) -> float:
     """Mean distance over the places, both curves as shares of their first."""
     return _mean([abs(one / curve[0] - other / true[0]) for one, other in zip(curve, true, strict=True)])
@@ -203,11 +210,11 @@ def by_kind(figures: Figures) -> str:
     """On which kinds of queries Forage is ahead of the better fixed mix, level with it, behind it."""
     gaps = behind(figures)
     groups = {
-        "ahead of": [kind_named(kind) for kind, gap in gaps.items() if gap > LEVEL],
-        "level with": [kind_named(kind) for kind, gap in gaps.items() if abs(gap) <= LEVEL],
-        "behind": [kind_named(kind) for kind, gap in gaps.items() if gap < -LEVEL],
+        "ahead of": [in_full(kind) for kind, gap in gaps.items() if gap > LEVEL],
+        "level with": [in_full(kind) for kind, gap in gaps.items() if abs(gap) <= LEVEL],
+        "behind": [in_full(kind) for kind, gap in gaps.items() if gap < -LEVEL],
     }
-    parts = [f"{word} it on {_listed(kinds)}" for word, kinds in groups.items() if kinds]
+    parts = [f"{word} it on {listed(kinds)}" for word, kinds in groups.items() if kinds]
     return f"Against the better of the two fixed mixes: {', '.join(parts)}."
 
 
@@ -225,7 +232,7 @@ def weights(figures: Figures) -> str:
     parts = [
         f"{named(name)} {weight:g}" for name, weight in sorted(figures["weights"].items(), key=lambda pair: (-pair[1], pair[0])) if weight
     ]
-    return f"{named(CONVEX)}: {_listed(parts)}"
+    return f"{named(CONVEX)}: {listed(parts)}"
 
 
 def _for_good(flags: Sequence[bool]) -> int | None:
@@ -236,7 +243,3 @@ def _for_good(flags: Sequence[bool]) -> int | None:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from display.numbers import fixed, percent
+from display.words import named
 from evaluation import demo_sentences as say
-from evaluation.contenders import LEARNED
-from evaluation.demo_words import KIND_NAMES, RIVALS, named
+from evaluation.contenders import LEARNED, RIVALS
 from evaluation.reports import grid
 
 WIDTH = 80  # columns of the sentences; the tables are as narrow
@@ -38,20 +39,20 @@ def _folded(sentence: str) -> str:
 
 def _asked(figures: Mapping[str, Any]) -> str:
     kinds = figures["kinds"]
-    rows = [[named(name), *(say.percent(one["chance"][name]) for one in kinds.values())] for name in figures["groups"]["topical"]["chance"]]
+    rows = [[named(name), *(percent(one["chance"][name]) for one in kinds.values())] for name in figures["groups"]["topical"]["chance"]]
     head = f"Chance of being asked, last {figures['settled']:,} searches: three topical kinds of query, then three spearfishing"
-    return f"{_folded(head)}\n{grid([['strategy', *(KIND_NAMES.get(kind, kind) for kind in kinds)], *rows])}"
+    return f"{_folded(head)}\n{grid([['strategy', *map(named, kinds)], *rows])}"
 
 
 def _by_kind(figures: Mapping[str, Any]) -> str:
     kinds = figures["kinds"]
     rows = [
-        [named(name), *("—" if one["quality"][name] is None else f"{one['quality'][name]:.3f}" for one in kinds.values())]
+        [named(name), *(fixed(one["quality"][name], 3) for one in kinds.values())]
         for name in dict.fromkeys((LEARNED, *RIVALS, *figures["quality"]))
         if name in figures["quality"]
     ]
     head = f"Page quality (nDCG@10; 1 is the best page there is), last {figures['settled']:,} searches"
-    return f"{head}\n{grid([['contender', *(KIND_NAMES.get(kind, kind) for kind in kinds)], *rows])}"
+    return f"{head}\n{grid([['contender', *map(named, kinds)], *rows])}"
 
 
 def _memory(figures: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluation.demo_words import named
+from display.words import named
 from schemas.decisions import Decision
 from schemas.entities import Entity
 from schemas.events import Result

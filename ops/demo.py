@@ -7,11 +7,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from evaluation.contenders import LEARNED, RRF
+from evaluation.contenders import CONVEX, LEARNED, RRF
 from evaluation.demo_figures import Figures, Watched, summary, watch
 from evaluation.demo_report import page as report_page
 from evaluation.demo_tried import Tried
-from evaluation.demo_words import CONVEX
 from evaluation.people.catalogue import TODAY, catalogue
 from evaluation.people.drift import READY_MADE, Drift, drift
 from evaluation.people.listeners import Listener, People, clicks, people

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
-from display.charts.svg import WIDE, Scale, bounds, circle, nothing, rect, svg, text, ticks
+from display.charts.svg import WIDE, Scale, bounds, breadth, circle, nothing, rect, svg, text, ticks
 from display.charts.svg import line as rule
 from display.numbers import count, number, percent, signed
 
@@ -128,12 +129,14 @@ def _axes(frame: Frame, points: int) -> list[str]:
     if frame.zero and frame.low <= 0.0 <= frame.top:
         out.append(text(LEFT + 4, frame.y(0.0) - 5, frame.zero, "quiet", room=frame.right - LEFT))
     few = 4 if frame.right > 400 else 2
-    for mark in range(1, few + 1):
-        at = points * mark // few
-        said = (frame.names[at - 1] if 0 < at <= len(frame.names) else "") if frame.names else f"{at * frame.per_point:,}"
-        if at and (mark == few or at < points):
-            x = frame.x(at - 1, points)
-            out.append(text(x, frame.height - 6, said, "tick", anchor="end" if mark == few else "middle"))
+    named = [(points * mark // few, f"{points * frame.per_point * mark // few:,}") for mark in range(1, few + 1)]
+    if frame.names:
+        room = (frame.right - LEFT) / points
+        every = max(1, ceil((max(map(breadth, frame.names)) + 10) / room))
+        named = [(at, name) for at, name in enumerate(frame.names, 1) if (points - at) % every == 0]
+    for at, said in named:
+        x, last = frame.x(at - 1, points), at == points
+        out.append(text(x, frame.height - 6, said, "tick", anchor="end" if last and not frame.labelled else "middle"))
     return out
 
 
