@@ -178,3 +178,24 @@ def test_useless_arms_are_dropped_and_good_ones_kept():
             policy = Policy(learning.content(), seq=search)
     assert late["lexical_title"] > 180
     assert late["dense"] < 20
+    exploring = Policy(learning.content(), seq=1, exploration=0.6)
+    assert exploring.probabilities(request("halo"), available=arms)["dense"] == 0.6
+    assert exploring.greedy().probabilities(request("halo"), available=arms) == {"lexical_title": 1.0, "dense": 0.0}
+
+
+def test_greedy_asks_what_it_would_more_likely_ask_than_not_and_says_it_was_certain():
+    fixed = {"lexical": 0.5, "dense": 0.49, "memory": 0.9}
+    policy = Policy.untrained(definition(*fixed, selection=Selection(kind="fixed", fixed=fixed), depth_jitter=1.0))
+    greedy = policy.greedy()
+    for number in range(50):
+        asked = request(search_id=f"s-{number}")
+        decision = greedy.decide(asked, available=[*fixed])
+        assert [(arm.name, arm.asked, arm.propensity, arm.depth, arm.depth_p) for arm in decision.arms] == [
+            ("lexical", True, 1.0, 50, 1.0),
+            ("memory", True, 1.0, 50, 1.0),
+        ]
+        assert Decision.model_validate(decision.model_dump()) == decision
+        assert (decision.available, decision.content_id) == (sorted(fixed), policy.content_id)
+        assert greedy.probabilities(asked, available=[*fixed]) == {"lexical": 1.0, "dense": 0.0, "memory": 1.0}
+        assert greedy.greedy().decide(asked, available=[*fixed]) == decision
+    assert policy.probabilities(request(), available=[*fixed]) == fixed, "the policy itself is as it was"
