@@ -127,13 +127,12 @@ def _parsed(plain: Any, now: int) -> tuple[Event, str | None]:
     token = plain.get("token")
     if token is not None and not isinstance(token, str):
         raise _Wrong("token: must be text; send the token as it was answered")
+    if plain.get("type") == "tick":
+        raise _Wrong("type: ticks are written by workers alone; send impressions and actions")
     try:
         event = _EVENT.validate_python({"ts": now} | {name: value for name, value in plain.items() if name != "token"})
     except ValidationError as error:
-        problems = explain(error)
-        raise _Wrong(*[line for line in problems if not (line.startswith("ts: is no field") and "ts" not in plain)]) from None
-    if isinstance(event, Tick):
-        raise _Wrong("type: ticks are written by workers alone; send impressions and actions")
+        raise _Wrong(*explain(error)) from None
     return event, token
 
 

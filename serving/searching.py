@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from schemas.base import Attributes, Id, Label, Message, Probability
 from schemas.candidates import Request
 from schemas.decisions import Decision, Status
-from schemas.errors import InvalidMessage
+from schemas.errors import InvalidMessage, NotAllowed
 from schemas.events import Context, Result, Source
 from schemas.ids import query_class, query_key
 from serving.backend import Lacking
@@ -56,12 +56,6 @@ class SearchRequest(Asked):
     search_id: Id | None = None
     token: Annotated[str, Field(max_length=2048)] | None = None
     explore: bool = True
-
-    @model_validator(mode="after")
-    def _proof_of_the_search(self) -> Self:
-        if (self.search_id is None) != (self.token is None):
-            raise ValueError("search_id and token go together; send both to turn pages, neither for a new search")
-        return self
 
 
 class Found(Message):
@@ -177,8 +171,10 @@ def summary(decision: Decision) -> DecisionSummary:
 def _before(site: Site, asked: SearchRequest, now: int) -> Search | None:
     """The kept search whose page is turned; None for a new one, and where it is no longer kept: an answer with another search_id is better
     than none. Raises InvalidMessage, NotAllowed."""
-    if asked.search_id is None or asked.token is None:
+    if asked.search_id is None:
         return None
+    if asked.token is None:
+        raise NotAllowed("token: is missing; to turn pages send search_id and token as they were answered, neither for a new search")
     site.signer.check(asked.token, search_id=asked.search_id, client_id=asked.client_id, now=now)
     kept = site.kept.get(asked.search_id)
     if kept is not None and (asked.query, asked.k) != (kept.request.query, kept.request.size):

@@ -73,7 +73,7 @@ class Clock:
 @contextmanager
 def shop(folder: Path, *, grants: Sequence[Grant] = (), limits: Limits | None = None, crowd: Crowd | None = None) -> Iterator["Shop"]:
     """A service over 60 games with its state in a folder."""
-    backend = EmbeddedBackend((game(number) for number in range(60)), DEFINITION, folder=folder, retrievers=strategies)
+    backend = EmbeddedBackend((game(number) for number in range(60)), DEFINITION, folder=folder, makers=strategies)
     try:
         yield Shop(Told(backend), grants=grants, limits=limits or Limits(rate=0.0), crowd=crowd)
     finally:
