@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from display.charts.bars import overlap
-from display.charts.svg import both as drawn
 from display.numbers import listed, milliseconds, plural
 from display.words import method
-from schemas.errors import ForageError
 from schemas.events import Action
 from schemas.ids import digest
 from serving.console.comparing import choices, compare
+from serving.console.drawing import both as drawn
 from serving.console.finding import meant
 from serving.console.frame import Screen, back, from_here, posted, render
 from serving.console.trying import Tried, tried
@@ -72,7 +71,7 @@ class Asked:
         pairs = [(name, said[name]) for name in ("q", "group", "search", "compare", "find") if said[name]]
         pairs += [("page", said["page"])] if said["page"] != 1 else []
         pairs += [("count", int(bool(said["count"])))]
-        return "/console/try?" + urlencode([*pairs, *(("field", one) for one in said["fields"])])  # type: ignore[attr-defined]
+        return "/console/try?" + urlencode([*pairs, *(("field", one) for one in said["fields"])])
 
 
 def routes(site: Site) -> list[BaseRoute]:
@@ -99,7 +98,7 @@ def _searched(request: Request, site: Site, asked: Asked) -> Response:
     client = request.cookies.get(CLIENT) or f"console-{site.new_id()}"
     counted = asked.count and from_here(request)
     turned = site.kept.get(asked.search) if asked.search and asked.page > 1 else None
-    wanted = SearchRequest(query=asked.q, client_id=client, segment=asked.group, page=asked.page, recent=_recent(site, client))
+    wanted = SearchRequest(query=asked.q, client_id=client, segment=asked.group, page=asked.page)
     if turned is not None and turned.request.query == asked.q:
         client = turned.request.client_id or client
         token = site.signer.sign(asked.search, turned.request.client_id, turned.request.ts)
@@ -108,13 +107,6 @@ def _searched(request: Request, site: Site, asked: Asked) -> Response:
     gone = RedirectResponse(asked.address(search=answer.search_id, count=counted), 303)
     gone.set_cookie(CLIENT, client, path="/console", httponly=True, samesite="strict", max_age=31_536_000)
     return gone
-
-
-def _recent(site: Site, client: str) -> list[str]:
-    """What this visitor chose here lately, the newest last."""
-    chosen = [action for one in site.kept.latest(50) if one.request.client_id == client for action in one.actions]
-    ordered = sorted(chosen, key=lambda action: action.ts)
-    return [action.entity_id for action in ordered[-20:] if action.entity_id is not None]
 
 
 def _choose(site: Site, client: str | None, fields: Mapping[str, str]) -> None:
@@ -131,7 +123,7 @@ def _choose(site: Site, client: str | None, fields: Mapping[str, str]) -> None:
 
 
 def _shown(request: Request, site: Site, asked: Asked, kept: Search | None) -> Response:
-    values: dict[str, object] = {"q": asked, "choices": choices(site), "said": "", "tried": None, "compared": None, "lost": None}
+    values: dict[str, Any] = {"q": asked, "choices": choices(site), "said": "", "tried": None, "compared": None, "lost": None}
     if kept is None:
         screen = Screen(QUESTION, "Type what a shopper would type, and see which methods were asked and why each item is where it is.")
         return render(request, "try.html", site=site, screen=screen, samples=site.live.read().newest[:SAMPLES], **values)
@@ -147,9 +139,11 @@ def _shown(request: Request, site: Site, asked: Asked, kept: Search | None) -> R
     }
     if asked.compare:
         values["compared"] = both = compare(site, kept, asked.compare)
-        values["overlap"] = Markup(drawn(overlap, "How much both lists share", both.said, both.only_a, both.both, both.only_b))
+        values["overlap"] = drawn(
+            lambda width: overlap("How much both lists share", both.said, both.only_a, both.both, both.only_b, width=width), wide=600
+        )
     if asked.find:
-        values["lost"] = _lost(site, kept, asked.find)
+        values["lost"] = _lost(kept, asked.find)
     return render(request, "try.html", site=site, screen=Screen(QUESTION, _sentence(shown)), **values)
 
 
@@ -165,16 +159,12 @@ def _every(site: Site, kept: Search) -> int:
     return 1 if kept.actions and site.clock() - kept.actions[-1].ts < WATCHED_MS else 10
 
 
-def _lost(site: Site, kept: Search, wanted: str) -> dict[str, object]:
+def _lost(kept: Search, wanted: str) -> Mapping[str, Any]:
     """The items that may be meant, and what became of the one that is."""
     items = meant(kept.view.catalog, wanted)
     if len(items) > 1:
         return {"items": items, "stage": None}
-    entity_id = items[0].entity_id if items else wanted
-    try:
-        return {"items": items, "stage": missing(kept, entity_id)}
-    except ForageError as error:
-        return {"items": items, "stage": None, "failed": str(error)}
+    return {"items": items, "stage": missing(kept, items[0].entity_id if items else wanted)}
 
 
 def _sentence(shown: Tried) -> str:
@@ -194,9 +184,9 @@ def _nothing(shown: Tried) -> str:
     """Why a page is empty: whom nobody asked, who broke, who answered nothing."""
     decision = shown.search.page.impression.decision
     assert decision is not None
-    asked = [*(arm for arm in decision.arms if arm.asked), *decision.always]
-    broken = [method(one.name).label for one in asked if one.status in ("failed", "late")]
-    empty = [method(one.name).label for one in asked if one.status == "ok"]
+    came = {arm.name: arm.status for arm in decision.arms if arm.asked} | {one.name: one.status for one in decision.always}
+    broken = [method(name).label for name, status in came.items() if status in ("failed", "late")]
+    empty = [method(name).label for name, status in came.items() if status == "ok"]
     parts = [f"{listed(empty)} answered, with nothing."] if empty else []
     parts += [f"{listed(broken)} failed or came too late."] if broken else []
     return " ".join(parts) or "No method was asked."

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from display.numbers import one_in, ordinal
+from display.numbers import about, number, one_in
 from display.words import PLACEMENTS
 from schemas.candidates import Evidence
 from schemas.entities import Entity
@@ -14,6 +14,7 @@ from serving.site import Site
 from serving.view import View
 
 MOST_FIELDS = 3  # attributes that are shown of an item unless others are picked
+HARDLY = 0.5  # looks: less is nothing to speak of
 NOTHING = Evidence(0.0, 0.0, 0)
 
 
@@ -29,19 +30,21 @@ class Thing:
 
 @dataclass(frozen=True)
 class Row:
-    """One result. `test`: a sentence where the place was one. `now`: its place by score at this moment, None where it is no longer found;
-    `moved`: places up by score since the search was answered, 0 for none. `score_now`, `evidence`: as they are at this moment."""
+    """One result. `test`: what kind of test its place was and with what chance, "" for none; `by_score`: its place by score where that is
+    another one. `now`: its place by score at this moment, None where it is no longer found; `moved`: places up by score since the search
+    was answered. `score_now` and `known` (what people did with it) are as they are at this moment."""
 
     thing: Thing
     place: int
     found: Sequence[tuple[str, int]]
     score: float
-    test: str
+    test: tuple[str, str]
+    by_score: int | None
     acted: Sequence[str]
     now: int | None
     moved: int
     score_now: float | None
-    evidence: Evidence
+    known: str
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,17 @@ def tried(site: Site, search: Search, *, fields: Sequence[str] = ()) -> Tried:
     results = search.page.impression.results
     memory = view.memory.lookup(search.request.query_key, search.request.segment, [one.entity_id for one in results]) if view.memory else []
     things = [thing(one.entity_id, search.view.catalog, fields) for one in results]
-    rows = [
-        Row(
-            thing=what, place=one.position, found=[(source.strategy, source.rank) for source in one.sources], score=one.score,
-            test=test_of(one, then), acted=[action.kind for action in search.actions if action.entity_id == one.entity_id],
-            now=after.get(one.entity_id), moved=then.get(one.entity_id, 0) - after.get(one.entity_id, then.get(one.entity_id, 0)),
-            score_now=scores.get(one.entity_id), evidence=known,
-        )
-        for one, what, known in zip(results, things, memory or [NOTHING] * len(results), strict=True)
-    ]  # fmt: skip
+    rows = []
+    for one, what, evidence in zip(results, things, memory or [NOTHING] * len(results), strict=True):
+        was, now_at = then.get(one.entity_id), after.get(one.entity_id)
+        rows.append(
+            Row(
+                thing=what, place=one.position, found=[(source.strategy, source.rank) for source in one.sources], score=one.score,
+                test=test_of(one.placement), by_score=was if was != one.position else None,
+                acted=[action.kind for action in search.actions if action.entity_id == one.entity_id],
+                now=now_at, moved=was - now_at if was and now_at else 0, score_now=scores.get(one.entity_id), known=known_of(evidence),
+            )
+        )  # fmt: skip
     entered = [(place, thing(name, view.catalog, fields)) for name, place in _entered(search, now)]
     return Tried(search, rows, entered, sum(row.moved != 0 for row in rows), fields_of(results, search.view.catalog))
 
@@ -110,19 +115,17 @@ def fields_of(results: Sequence[Result], catalog: Mapping[str, Entity]) -> list[
     return sorted({name for one in results if (entity := catalog.get(one.entity_id)) for name in entity.attributes})
 
 
-def test_of(result: Result, by_score: Mapping[str, int]) -> str:
-    """Why the place of a result is not the one of its score; "" where it is."""
-    placement = result.placement
-    own = by_score.get(result.entity_id)
-    if placement.mode == "score" and (own is None or own == result.position):
-        return ""
-    place = f"By its score it would stand {ordinal(own)}." if own is not None and own != result.position else ""
-    return f"{_how(placement)} {place}".strip()
-
-
-def _how(placement: Placement) -> str:
+def test_of(placement: Placement) -> tuple[str, str]:
+    """Which kind of test a place was, and with what chance; empty words for a place by score."""
     if placement.mode == "score":
-        return "Drawn order: scores that are near each other take turns, to find out which item is better."
-    said = PLACEMENTS[placement.mode]
-    chance = f", chance {one_in(placement.p)}" if placement.p < 1.0 else ""
-    return f"{said.label.capitalize()}{chance}. {said.said}"
+        return "", ""
+    return PLACEMENTS[placement.mode].label, one_in(placement.p) if placement.p < 1.0 else ""
+
+
+def known_of(evidence: Evidence) -> str:
+    """What people did with an item for this search, in words."""
+    reward, looks = evidence.reward, evidence.examined
+    if reward <= 0.0 and looks < HARDLY:
+        return "hardly seen yet" if looks > 0.0 else "not seen yet"
+    times = f"in {about(looks)} {'look' if round(looks) <= 1 else 'looks'}"
+    return f"not chosen {times}" if reward <= 0.0 else f"chosen {number(reward, 2)} {times}"

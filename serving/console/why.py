@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 from math import exp
+from typing import Any
 
 from markupsafe import Markup
 from pydantic_core import to_json
@@ -11,10 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from display.charts.number_line import weighted_mean
-from display.charts.svg import both as drawn
 from display.charts.waterfall import Step, waterfall
 from display.numbers import about, number, one_in, plural, signed
 from schemas.errors import NotFound
+from serving.console.drawing import both as drawn
 from serving.console.finding import meant
 from serving.console.frame import Screen, render
 from serving.console.trying import thing
@@ -23,8 +24,8 @@ from serving.kept import Search
 from serving.lost import missing
 from serving.site import Site
 
-GONE = "The last {} searches of this server are kept, and this one is not among them any more. Search again to see how it is now."
-SMALL = 3  # rows of a comparison shown at once: the first two decide nearly always
+GONE = "The explanation is gone: the last searches of this server are kept, and this one is not among them any more. Search again."
+WIDTH = 520  # px of a chart on wide screens, where the other column stands beside it
 
 
 def routes(site: Site) -> list[BaseRoute]:
@@ -58,7 +59,7 @@ def _question(told: Explanation) -> str:
     return f"Why is “{told.title}” at place {told.place}?" if told.place else f"Why is “{told.title}” not on this page?"
 
 
-def _around(search: Search, entity_id: str) -> Mapping[str, object]:
+def _around(search: Search, entity_id: str) -> Mapping[str, Any]:
     """What stands around an explanation: the item, its page, its neighbours."""
     shown = [one.entity_id for one in search.page.impression.results]
     at = shown.index(entity_id) if entity_id in shown else None
@@ -72,7 +73,7 @@ def _around(search: Search, entity_id: str) -> Mapping[str, object]:
     }
 
 
-def _drawn(told: Explanation) -> Mapping[str, object]:
+def _drawn(told: Explanation) -> Mapping[str, Any]:
     """The pictures, and the whole as JSON."""
     return {
         "expectation": _expectation(told),
@@ -93,37 +94,31 @@ def _expectation(told: Explanation) -> Markup:
     if not told.reasons or told.memory is None:
         return Markup()
     start, *rest = told.reasons
-    expected = told.memory.expected
-    said = f"Any item starts at {one_in(_chance(start.adds))}; with {plural(len(rest), 'reason')} {one_in(expected)} is expected."
+    first, last = one_in(_chance(start.adds)), one_in(told.memory.expected)
+    said = f"Any item starts at {first}; with {plural(len(rest), 'reason')} {last} is expected."
     steps = [Step(one.said, one.adds) for one in rest]
-    return Markup(
-        drawn(
-            partial(waterfall, said=partial(signed, digits=2), start_note=f"start {one_in(_chance(start.adds))}", end_note=f"expected {one_in(expected)}"),
-            "What was expected, as a sum of points", said, steps, start=("any item", start.adds), end="expected",
-        )
-    )  # fmt: skip
+
+    def draw(width: int) -> str:
+        return waterfall(
+            "What was expected, as a sum of points", said, steps, start=("any item", start.adds), end="expected", width=width,
+            said=partial(signed, digits=2), start_note=f"start {first}", end_note=f"expected {last}",
+        )  # fmt: skip
+
+    return drawn(draw, wide=WIDTH)
 
 
 def _memory(told: Explanation) -> Markup:
     it = told.memory
     if it is None:
         return Markup()
-    seen = None if it.held_back else it.seen
-    notes = {
-        "expected_note": f"weight {number(it.kappa)}",
-        "seen_note": "" if seen is None else f"weight {about(it.looks).removeprefix('about ')}",
-    }
-    return Markup(
-        drawn(
-            weighted_mean,
-            "The score between what was expected and what was seen",
-            _memory_said(told),
-            it.expected,
-            seen,
-            it.result,
-            **notes,
-        )
-    )
+    seen, looks = (None, "") if it.held_back or it.seen is None else (it.seen, f"weight {number(it.looks, 2)}")
+    return drawn(
+        lambda width: weighted_mean(
+            "The score between what was expected and what was seen", _memory_said(told), it.expected, seen, it.result, width=width,
+            expected_note=f"weight {number(it.kappa, 2)}", seen_note=looks,
+        ),
+        wide=WIDTH,
+    )  # fmt: skip
 
 
 def _memory_said(told: Explanation) -> str:
@@ -131,12 +126,12 @@ def _memory_said(told: Explanation) -> str:
     if it is None:
         return "The policy of this page mixes lists by fixed weights: there is no memory in its scores."
     if it.held_back:
-        return f"{plural(it.clients, 'person', 'people')} chose it for this search: too few different ones to count, so the score is the expectation alone."
+        return f"{plural(it.clients, 'person', 'people')} chose it for this search, too few to count yet: the score is what was expected."
     if it.seen is None:
         return "Nobody has seen this item for this search yet: its score is the expectation alone."
     return (
-        f"Expected {number(it.expected)} counts like {number(it.kappa)} looks, seen {number(it.seen)} like {number(it.looks)} looks: "
-        f"together {number(it.result)}."
+        f"Expected {number(it.expected)}, which counts like {number(it.kappa)} looks; seen {number(it.seen)} in {about(it.looks)} "
+        f"{'look' if round(it.looks) <= 1 else 'looks'}: together {number(it.result)}."
     )
 
 

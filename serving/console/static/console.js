@@ -1,4 +1,5 @@
 // What every screen does in the browser. Without it all pages work too.
+import { choose } from "./choose.js";
 import { keys } from "./keys.js";
 import { live } from "./live.js";
 import { localTimes } from "./times.js";
@@ -6,3 +7,4 @@ import { localTimes } from "./times.js";
 localTimes(document);
 live();
 keys();
+choose();

@@ -1,9 +1,11 @@
 // Parts of a page that are fetched again: <div id="..." data-live="5"> every 5 seconds, from the page's own address.
-// A part rests while it holds the focus or the pointer, so that nothing moves under somebody's hands.
+// A part rests while it holds the pointer or an unnamed focus, so that nothing moves under somebody's hands; one whose rows keep their
+// places says data-steady and does not rest. Rows with an id whose text changed are lit up.
 import { localTimes } from "./times.js";
 
 let paused = false;
 let failures = 0;
+let timer = 0;
 
 export function live() {
   const button = document.querySelector("[data-pause]");
@@ -15,24 +17,25 @@ export function live() {
       button.textContent = paused ? "Go on" : "Pause";
     });
   }
-  later();
+  schedule();
 }
 
-function later() {
+export function schedule() {
+  clearTimeout(timer);
   const periods = [...document.querySelectorAll("[data-live]")].map((one) => Number(one.dataset.live));
   if (periods.length === 0) return;
   const seconds = Math.min(...periods) * Math.min(12, 2 ** failures);
-  setTimeout(async () => {
+  timer = setTimeout(async () => {
     if (!paused && !document.hidden) await refresh();
-    later();
+    schedule();
   }, seconds * 1000);
 }
 
-export async function refresh(address = location.href) {
+async function refresh() {
   try {
-    const answer = await fetch(address, { headers: { "x-part": "live" }, credentials: "same-origin" });
+    const answer = await fetch(location.href, { credentials: "same-origin" });
     if (!answer.ok) throw new Error(String(answer.status));
-    swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    swap(parsed(await answer.text()));
     failures = 0;
     document.documentElement.removeAttribute("data-stale");
   } catch {
@@ -41,17 +44,41 @@ export async function refresh(address = location.href) {
   }
 }
 
+export function parsed(html) {
+  return new DOMParser().parseFromString(html, "text/html");
+}
+
 export function swap(fresh) {
-  for (const old of document.querySelectorAll("[data-live]")) {
+  for (const old of document.querySelectorAll("[data-live], [data-steady]")) {
     const now = old.id && fresh.getElementById(old.id);
-    if (!now || now.innerHTML === old.dataset.was) continue;
-    if (old.matches(":hover") || old.contains(document.activeElement)) continue;
-    const open = [...old.querySelectorAll("details[open][id]")].map((one) => one.id);
-    old.dataset.was = now.innerHTML;
-    old.replaceChildren(...now.childNodes);
-    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    if (!now) continue;
     if (now.dataset.live) old.dataset.live = now.dataset.live;
-    else old.removeAttribute("data-live");
-    localTimes(old);
+    else delete old.dataset.live;
+    if (now.innerHTML === old.forageWas || rests(old)) continue;
+    replace(old, now);
   }
+}
+
+function rests(part) {
+  if ("steady" in part.dataset) return false;
+  return part.matches(":hover") || (part.contains(document.activeElement) && !document.activeElement.id);
+}
+
+function replace(old, now) {
+  const open = [...old.querySelectorAll("details[open][id]")].map((one) => one.id);
+  const focus = old.contains(document.activeElement) ? document.activeElement.id : "";
+  const before = new Map([...old.querySelectorAll("[data-row][id]")].map((row) => [row.id, plain(row)]));
+  const known = old.forageWas !== undefined;
+  old.forageWas = now.innerHTML;
+  old.replaceChildren(...now.childNodes);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+  localTimes(old);
+  for (const row of old.querySelectorAll("[data-row][id]")) {
+    if (known || before.has(row.id)) row.classList.toggle("changed", before.get(row.id) !== plain(row));
+  }
+}
+
+function plain(row) {
+  return row.textContent.replace(/\s+/g, " ").trim();
 }
