@@ -87,6 +87,7 @@ def bound(host: str, port: int) -> socket.socket:
         one = socket.socket(family, kind)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(address)
+        one.listen(BACKLOG)  # who is told the address finds somebody there: the first calls wait instead of being refused
     except OSError as error:
         raise Unavailable(f"cannot serve at {host}:{port} ({error.strerror or error}); give --port another one, 0 takes any") from None
     one.set_inheritable(True)

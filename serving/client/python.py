@@ -121,6 +121,7 @@ class ForageClient:
 
     def close(self, timeout: float = 5.0) -> int:
         """Tell what is left, for `timeout` seconds at most; how many events could not be told."""
+        self._wire.close()
         return self._sender.close(timeout)
 
     def __enter__(self) -> "ForageClient":

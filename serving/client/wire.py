@@ -1,9 +1,8 @@
-"""One HTTP connection a thread, kept open; answers as JSON, refusals as errors with what the service said."""
+"""HTTP connections that are kept open; answers as JSON, refusals as errors with what the service said."""
 
 import http.client
 import json
 from http import HTTPStatus
-from threading import local
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +27,7 @@ class Refused(ClientError):
 
 
 class Wire:
-    """Calls to one service. Any thread; each has its own connection."""
+    """Calls to one service, from any thread: as many connections as calls at once."""
 
     def __init__(self, url: str, *, token: str, timeout: float) -> None:
         parts = urlsplit(url)
@@ -37,7 +36,7 @@ class Wire:
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/")
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        self._timeout, self._local = timeout, local()
+        self._timeout, self._idle = timeout, list[http.client.HTTPConnection]()
 
     def post(self, path: str, body: Json) -> Json:
         """The answer to a body. Raises Refused, Unreachable."""
@@ -58,24 +57,29 @@ class Wire:
         return plain
 
     def _answer(self, path: str, data: bytes) -> tuple[int, str | None, bytes]:
-        """Status, Retry-After, body. A kept connection that the service closed meanwhile is opened anew, once."""
-        for first in (True, False):
-            kept = getattr(self._local, "connection", None) if first else None
+        """Status, Retry-After, body. Connections that the service closed while they lay idle are passed over."""
+        while True:
+            kept = self._kept()
             connection = kept or self._kind(self._host, self._port, timeout=self._timeout)
-            self._local.connection = connection
             try:
                 connection.request("POST", self._path + path, data, self._headers)
                 response = connection.getresponse()
-                return response.status, response.getheader("Retry-After"), response.read()
+                answer = response.status, response.getheader("Retry-After"), response.read()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                self._local.connection = None
                 if kept is None or isinstance(error, TimeoutError):
                     raise Unreachable(f"{self._host}:{self._port or ''} does not answer ({error!r}); is the service running?") from error
-        raise AssertionError("the second round returns or raises")
+            else:
+                self._idle.append(connection)
+                return answer
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        if (connection := getattr(self._local, "connection", None)) is not None:
+        """Close what lies idle; the next call opens anew."""
+        while (connection := self._kept()) is not None:
             connection.close()
-            self._local.connection = None
+
+    def _kept(self) -> http.client.HTTPConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
