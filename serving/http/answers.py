@@ -61,13 +61,18 @@ def json_answer(message: BaseModel, status: int = 200) -> Response:
     return Response(message.__pydantic_serializer__.to_json(message), status, media_type="application/json")
 
 
+def of_body(line: str) -> str:
+    """The line of a problem of the whole; what is a message elsewhere is the body here."""
+    return line.replace("message:", "body:", 1) if line.startswith("message:") else line
+
+
 async def on_invalid(request: Request, error: Exception) -> Response:
     """Fields that break the schema."""
     assert isinstance(error, RequestValidationError)
     problems = [{**problem, "loc": tuple(problem["loc"])[1:]} for problem in error.errors()]
     request.app.state.site.live.refused("invalid")
     message = "the request breaks the schema; mend the fields under problems"
-    return refused(422, "invalid", message, problems=explain_problems(problems))
+    return refused(422, "invalid", message, problems=[of_body(line) for line in explain_problems(problems)])
 
 
 async def on_stop(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from schemas.explain import explain_parser
 from serving.access import Scope as Right
-from serving.http.answers import Stop
+from serving.http.answers import Stop, of_body
 from serving.http.guard import check_right
 
 RIGHT = "x-scope"  # of an API token that may call a route: said in the OpenAPI document, and read from there
@@ -45,8 +45,8 @@ class _Json(Request):
         try:
             return _with_integers(from_json(body, allow_inf_nan=False))
         except ValueError as error:
-            line = explain_parser(str(error), body)
-            raise Stop(400, "no_json", "the body is no JSON", problems=[line.replace("message:", "body:", 1)]) from None
+            problems = [of_body(explain_parser(str(error), body))]
+            raise Stop(400, "no_json", "the body is no JSON; mend what problems says", problems=problems) from None
 
 
 def _with_integers(value: Any) -> Any:
