@@ -17,7 +17,7 @@ from pathlib import Path
 from learners.arrays import unpack
 from learners.fit import MODEL
 from learners.gate import REFRESH, refusal
-from schemas.base import DAY_MS
+from schemas.base import DAY_MS, HOUR_MS
 from schemas.codec import decode, encode
 from schemas.errors import CorruptFile, ForageError, InvalidMessage, InvalidSetting, NotFound, Unavailable
 from schemas.snapshots import MAX_CONTENT, Content, Manifest
@@ -149,15 +149,23 @@ class Registry:
         return manifest
 
     def _forget(self, now: int) -> None:
-        """Drop publications that are both older than 10 days and of none of the last 20 contents; then contents that no one names."""
-        newest = [one.content_id for one in reversed(self.list())]
-        kept = set(tuple(dict.fromkeys(newest))[:KEEP_CONTENTS])
-        old = [one for one in self._manifests.values() if one.content_id not in kept and one.created < now - KEEP_MS]
+        """Keep the publications of the last 20 contents, and of 10 days every order and the last one of every hour; then drop contents
+        that only what goes has named."""
+        newest = list(reversed(self.list()))
+        contents = set(tuple(dict.fromkeys(one.content_id for one in newest))[:KEEP_CONTENTS])
+        hours = last_of_hours(newest, since=now - KEEP_MS)
+        ordered = {one.seq for one in newest if one.reason != REFRESH and one.created >= now - KEEP_MS}
+        old = [one for one in newest if one.content_id not in contents and one.seq not in hours | ordered]
         for one in old:
             (self._folder / f"{one.seq:012d}.json").unlink(missing_ok=True)
             del self._manifests[one.seq]
         for content_id in {one.content_id for one in old} - {one.content_id for one in self._manifests.values()}:
             (self._contents / content_id).unlink(missing_ok=True)
+
+
+def last_of_hours(newest_first: Sequence[Manifest], *, since: int) -> set[int]:
+    """The seq of the last publication of every hour from `since` (ms) on: what people go back to, when there is one every few seconds."""
+    return set({one.created // HOUR_MS: one.seq for one in reversed(newest_first) if one.created >= since}.values())
 
 
 def find(manifests: Sequence[Manifest], which: int | str, *, where: object) -> Manifest:

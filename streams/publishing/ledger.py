@@ -9,8 +9,7 @@ from hashlib import sha256
 
 from learners.definition import Definition
 from learners.gate import REFRESH, refusal
-from learners.registry import KEEP_CONTENTS, KEEP_MS, find, manifest_of
-from schemas.base import HOUR_MS
+from learners.registry import KEEP_CONTENTS, KEEP_MS, find, last_of_hours, manifest_of
 from schemas.codec import decode, encode
 from schemas.errors import CorruptFile, ForageError, InvalidMessage, InvalidSetting, NotFound
 from schemas.snapshots import CURRENT, HISTORY, PART, Command, Content, Joiner, Manifest, Part
@@ -178,7 +177,7 @@ class PolicyLedger:
         newest_first = list(reversed(self._list()))
         contents = set(list(dict.fromkeys(one.content_id for one in newest_first))[:KEEP_CONTENTS])
         since = newest_first[0].created - KEEP_MS if newest_first else 0
-        hours = set({one.created // HOUR_MS: one.seq for one in reversed(newest_first) if one.created >= since}.values())
+        hours = last_of_hours(newest_first, since=since)
         named, hourly = {sha for one in newest_first if one.content_id in contents for sha in one.parts}, set[int]()
         room = KEEP_BYTES - self._size(named)
         for one in newest_first:

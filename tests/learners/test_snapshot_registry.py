@@ -11,6 +11,9 @@ from tests.checks.full_disk import largest_file
 from tests.learners.requests import definition
 
 
+MINUTE = 60_000
+
+
 def content(salt):
     return fit(definition(salt=str(salt)), {}, 0)
 
@@ -107,13 +110,14 @@ def test_a_manifest_under_another_number_is_passed_over(registry, tmp_path):
     assert [one.seq for one in Registry(tmp_path).list()] == [1]
 
 
-def test_keeps_the_last_20_contents_and_everything_of_10_days(registry, tmp_path):
-    for salt in range(KEEP_CONTENTS + 5):
-        registry.publish(content(salt), created=salt)
-    assert len(registry.list()) == KEEP_CONTENTS + 5  # all younger than 10 days
+def test_keeps_the_last_20_contents_and_of_10_days_orders_and_the_last_of_every_hour(registry, tmp_path):
+    for salt in range(2 * KEEP_CONTENTS):  # 25 minutes apart: two or three an hour
+        registry.publish(content(salt), created=25 * MINUTE * salt, reason="promote" if salt == 1 else "refresh")
     registry.store(content("waiting"))
-    last = registry.publish(content("new"), created=KEEP_MS + KEEP_CONTENTS + 5)
-    assert [one.created for one in registry.list()] == [*range(6, KEEP_CONTENTS + 5), last.created]
+    hours = [2, 4, 7, 9, 11, 14, 16, 19]  # the last ones before a full hour: 50, 100, 175, ... minutes
+    assert [one.created // (25 * MINUTE) for one in registry.list()] == [1, *hours, *range(20, 2 * KEEP_CONTENTS)]
+    registry.publish(content("new"), created=KEEP_MS + 25 * MINUTE * 20)  # ten days after the twenty that are not among the last 20
+    assert [one.created // (25 * MINUTE) for one in registry.list()][:-1] == [*range(21, 2 * KEEP_CONTENTS)]
     kept = {one.content_id for one in registry.list()} | {content("waiting").content_id}
     assert {path.name for path in (tmp_path / "contents").iterdir()} == kept
     assert {path.stem for path in (tmp_path / "manifests").iterdir()} == {f"{one.seq:012d}" for one in registry.list()}
