@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from display.charts.svg import ROW, WIDE, Scale, bounds, breadth, circle, line, nothing, svg, text, ticks
+from display.charts.svg import ROW, WIDE, Scale, bounds, breadth, centred, circle, line, nothing, svg, text, ticks
 from display.numbers import NOTHING, number
 
 _AXIS = 24
@@ -44,7 +44,7 @@ def dot_intervals(
     parts = list(_axis(scale, head, height, limits, said))
     if reference:
         x = scale(reference[0])
-        parts += [line(x, head - 2, x, height - _AXIS, "dash"), text(x, 12, reference[1], "quiet", anchor=_anchor(x, width))]
+        parts += [line(x, head - 2, x, height - _AXIS, "dash"), centred(x, 12, reference[1], "quiet", width=width)]
     for at, row in enumerate(rows):
         parts += _row(row, scale, head + at * ROW, width, name_room)
     return svg(title, told, parts, width=width, height=height)
@@ -69,7 +69,3 @@ def _row(row: Dot, scale: Scale, top: float, width: int, name_room: float) -> li
     if row.inner_low is not None and row.inner_high is not None:
         out.append(line(scale(row.inner_low), y, scale(row.inner_high), y, "thick"))
     return [*out, circle(scale(row.value), y, f"dot {row.style}", 5)]
-
-
-def _anchor(x: float, width: int) -> str:
-    return "start" if x < 50 else "end" if x > width - 50 else "middle"

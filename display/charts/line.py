@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from display.charts.svg import WIDE, Scale, bounds, breadth, circle, nothing, rect, svg, text, ticks
+from display.charts.svg import WIDE, Scale, bounds, breadth, centred, circle, nothing, rect, svg, text, ticks
 from display.charts.svg import line as rule
 from display.numbers import count, number, percent, signed
 
@@ -142,13 +142,13 @@ def _axes(frame: Frame, points: int) -> list[str]:
 
 def _marks(frame: Frame, points: int) -> list[str]:
     """A rule for each mark; its word only where it does not run into the one before."""
-    out, free = [], 0.0
+    out, free = [], float("-inf")
     for mark in sorted(frame.marks, key=lambda mark: mark.at):
         x = frame.x(mark.at - 1, points)
         out.append(rule(x, frame.ceiling - 4, x, frame.bottom, "mark"))
-        half = 3.4 * len(mark.text)
+        half = breadth(mark.text) / 2
         if x - half >= free:
-            out.append(text(min(x, frame.width - half), TOP + 5, mark.text, "tick", anchor="middle"))
+            out.append(centred(x, TOP + 5, mark.text, "tick", width=frame.width))
             free = x + half + 6
     return out
 

@@ -51,6 +51,9 @@ def _cell(value: float | None, x: float, y: float, side: float, few: bool, said:
     if value is None:
         return text(*middle, NOTHING, "quiet", anchor="middle")
     if few:
-        return hatch(x + 1, y + 1, side - 2, ROW - 2) + text(*middle, said(value), "strong", anchor="middle")
+        number = said(value)
+        half = breadth(number) / 2 + 3
+        under = rect(middle[0] - half, y + 6, 2 * half, ROW - 12, "surface")
+        return hatch(x + 1, y + 1, side - 2, ROW - 2) + under + text(*middle, number, anchor="middle")
     box = rect(x + 1, y + 1, side - 2, ROW - 2, tint, rounded=4)
     return box + text(*middle, said(value), f"on{tint[1:]}", anchor="middle")

@@ -1,6 +1,6 @@
 """One quantity on a line: what was expected, what was seen, and the weighted mean between the two, a point between two points."""
 
-from display.charts.svg import NARROW, WIDE, Scale, bounds, breadth, circle, line, svg, text, ticks
+from display.charts.svg import NARROW, WIDE, Scale, bounds, centred, circle, line, svg, text, ticks
 from display.numbers import NOTHING, number, one_in
 
 
@@ -24,9 +24,10 @@ def weighted_mean(
         parts.append(line(scale(seen), axis - 9, scale(seen), axis + 9, "truth"))
     parts += [circle(scale(expected), axis, "hollow", 5), circle(scale(result), axis, "full", 5.5)]
     above = _label(names[0], expected, expected_note), _label(names[1], seen, seen_note)
-    parts.append(_said(scale(expected), 34, above[0], width))
-    parts.append(_said(scale(result), 14, _label(names[2], result, one_in(result) if 0.0 < result < 1.0 else ""), width, "strong"))
-    parts.append(_said(scale(expected if seen is None else seen), 104, above[1], width))
+    parts.append(centred(scale(expected), 34, above[0], width=width))
+    chance = one_in(result) if 0.0 < result < 1.0 else ""
+    parts.append(centred(scale(result), 14, _label(names[2], result, chance), "strong", width=width))
+    parts.append(centred(scale(expected if seen is None else seen), 104, above[1], width=width))
     return svg(title, told, parts, width=width, height=110)
 
 
@@ -44,9 +45,3 @@ def small_line(expected: float, now: float, true: float | None = None, *, width:
 
 def _label(name: str, value: float | None, note: str) -> str:
     return f"{name} {NOTHING if value is None else number(value)}{f' ({note})' if note else ''}"
-
-
-def _said(x: float, y: float, said: str, width: int, style: str = "") -> str:
-    """The text around x, pushed in from the edges."""
-    half = min(breadth(said, bold=style == "strong"), width) / 2
-    return text(min(max(x, half), width - half), y, said, style, anchor="middle", room=width)

@@ -30,6 +30,12 @@ def text(x: float, y: float, said: str, style: str = "", *, anchor: str = "start
     return f'<text x="{x:.1f}" y="{y:.1f}"{f" class={chr(34)}{style}{chr(34)}" if style else ""}{turned}>{escape(said)}</text>'
 
 
+def centred(x: float, y: float, said: str, style: str = "", *, width: float) -> str:
+    """A line of text around x, pushed in from the edges of a picture so wide, and cut where it is longer than that."""
+    half = min(breadth(said, bold=style == "strong"), width) / 2
+    return text(min(max(x, half), width - half), y, said, style, anchor="middle", room=width)
+
+
 def line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
     return f'<line class="{style}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 

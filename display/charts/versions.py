@@ -31,10 +31,10 @@ def versions(title: str, told: str, rows: Sequence[Version], *, width: int = WID
             parts.append(f'<path class="dash" d="M{_X} {y}C{_X - out} {y} {_X - out} {to} {_X} {to}"/>')
         parts.append(circle(_X, y, "full" if at == 0 else "hollow", 6))
         x = _X + 18
-        parts.append(text(x, y - 2, row.name, "strong", room=width - x))
-        at_chip = x + breadth(row.name, bold=True) + 10
-        for chip in row.chips:
-            parts.append(text(at_chip, y - 2, f"[{chip}]", room=width - at_chip))
-            at_chip += breadth(f"[{chip}]") + 8
+        chips = " ".join(f"[{chip}]" for chip in row.chips)
+        name = min(breadth(row.name, bold=True) + 10, (width - x) / 2 if chips else width - x)
+        parts.append(text(x, y - 2, row.name, "strong", room=name))
+        if chips:
+            parts.append(text(x + name, y - 2, chips, room=width - x - name))
         parts.append(text(x, y + 15, row.said, "quiet", room=width - x))
     return svg(title, told, parts, width=width, height=height)

@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
-from display.charts.line import LABEL, LEFT, STRIP, Frame, Line, Mark, both_frames, line_chart, over_time
+from display.charts.line import LABEL, LEFT, Frame, Line, Mark, both_frames, line_chart
 from display.charts.number_line import small_line
 
 FRAME = Frame(width=348, height=232, top=1.0, per_point=100)  # plot: x from 44 to 244, y from 8 (1.0) to 208 (0.0)
