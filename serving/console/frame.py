@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import cache, wraps
 from hashlib import sha256
 from importlib import import_module
-from importlib.util import find_spec
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -133,8 +132,7 @@ def pages(site: "Site") -> list[BaseRoute]:
         Route("/console/theme", posted(choose_theme), methods=["POST"]),
     ]
     for name in SCREENS:  # imported here, because each is built on this module
-        if find_spec(f"serving.console.{name}"):
-            own += import_module(f"serving.console.{name}").routes(site)
+        own += import_module(f"serving.console.{name}").routes(site)
     return [Route(one.path, _told(site, one.endpoint), methods=list(one.methods or ())) if isinstance(one, Route) else one for one in own]
 
 

@@ -54,8 +54,8 @@ class Console:
 
 
 @contextmanager
-def running(folder, *, grants="", crowd_searches=SEARCHES, seed=7):
-    """A service over the demo's catalogue on a free port of loopback, state in `folder`."""
+def running(folder, *, grants="", searches=SEARCHES, seed=7, makers=None):
+    """A service over the demo's catalogue on a free port of loopback, state in `folder`. `makers` makes other strategies."""
     config = replace(Settings(), data=folder, api_tokens_file=grants)
     music = catalogue(seed)
     plain = definition(STRATEGIES)
@@ -71,7 +71,7 @@ def running(folder, *, grants="", crowd_searches=SEARCHES, seed=7):
         thread.start()
         console = Console(server.url.rstrip("/"), site)
         try:
-            _visited(console, people(drift(music, seed), seed), crowd_searches)
+            _visited(console, people(drift(music, seed), seed), searches)
             yield console
         finally:
             server.end()
@@ -86,6 +86,12 @@ def _visited(console, crowd, count):
         page = [one.entity_id for one in answer.results]
         for place, _ in clicks(page, crowd.relevance(listener, need), patience=listener.patience, rng=rng):
             console.click(answer, place)
+
+
+@pytest.fixture(scope="session")
+def start():
+    """`with start(folder) as console`: one more service."""
+    return running
 
 
 @pytest.fixture(scope="session")
