@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from serving.http import acting, health, reading
 from serving.http.answers import HANDLERS
 from serving.http.bodies import Bodies
+from serving.http.cors import Cors
 from serving.http.document import describe
 from serving.http.guard import SHARED, Guard
 from serving.http.limiting import Workers
@@ -44,21 +44,8 @@ def create_app(site: Site, *, console: Sequence[BaseRoute] = (), monotonic: Call
     describe(app, site)
     app.add_middleware(Bodies, most=site.limits.body, seconds=site.limits.slow)
     app.add_middleware(Guard, site=site, monotonic=monotonic)
-    app.add_middleware(_Cors, origins=site.limits.origins)
+    app.add_middleware(Cors, paths=SHARED, origins=site.limits.origins)
     return app
-
-
-class _Cors:
-    """Lets pages of named sites call what they may call, and read the answer."""
-
-    def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
-        self._app = app
-        headers = ["authorization", "content-type"]
-        self._shared = CORSMiddleware(app, allow_origins=origins, allow_methods=["POST"], allow_headers=headers) if origins else app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._shared if scope["type"] == "http" and scope["path"] in SHARED else self._app
-        await app(scope, receive, send)
 
 
 async def _snippet(_: Request) -> Response:

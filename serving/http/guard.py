@@ -1,5 +1,6 @@
 """The door: who calls, under which name, from which page, how often; and what every answer carries."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ SHARED = ("/search", "/events")  # what pages of other sites may call, where the
 UNCOUNTED = ("/healthz", "/readyz", "/metrics")
 SIGN_IN = "/console/sign-in"
 OPEN_PAGES = (SIGN_IN, "/console/static/", "/console/theme")
+_HOST = re.compile(r"([^:\[\]]+|\[[0-9a-f:.]+\])(:\d+)?")  # name or address, port
 _TRIES = ("/console/try", "/console/why")  # forms there only search and say what was done
 
 
@@ -63,9 +65,8 @@ class Guard:
 
     def _check_host(self, headers: Headers) -> None:
         """An open server answers under its own names only: a page elsewhere whose name leads here (DNS rebinding) sends its name."""
-        host, access = headers.get("host", "").lower(), self._site.access
-        name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
-        if access.open and name not in access.hosts:
+        access, host = self._site.access, _HOST.fullmatch(headers.get("host", "").lower())
+        if access.open and (host is None or host[1] not in access.hosts):
             names = ", ".join(access.hosts)
             raise Stop(403, "wrong_host", f"this server has no API tokens and answers only as {names}; call it so, or give it tokens")
 
