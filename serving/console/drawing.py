@@ -6,12 +6,14 @@ from typing import NamedTuple
 from markupsafe import Markup
 from starlette.requests import Request
 
-from display.charts.svg import NARROW, WIDE
+from display.charts.svg import NARROW
+
+MOST, REST, HALF = 610, 276, 460  # px of a chart on 1280: in eight columns of twelve, in four, in half of them
 
 
-def both(draw: Callable[[int], str], *, wide: int = WIDE, narrow: int = NARROW) -> Markup:
-    """A chart for both widths; `draw` takes px and gives SVG. The style sheet shows one of the two."""
-    return Markup(f'<div class="from-wide">{draw(wide)}</div><div class="from-narrow">{draw(narrow)}</div>')
+def both(draw: Callable[[int], str], *, wide: int = MOST) -> Markup:
+    """A chart for wide and for narrow screens; `draw` takes px and gives SVG. The style sheet shows one of the two."""
+    return Markup(f'<div class="wide">{draw(wide)}</div><div class="narrow">{draw(NARROW)}</div>')
 
 
 class Period(NamedTuple):

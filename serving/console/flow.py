@@ -74,13 +74,13 @@ class Aside:
 
 @dataclass(frozen=True)
 class Facts:
-    """`aside`: None where it is not known in this process. `behind`: events, None where it is not known; `lag`: seconds between the
-    newest event and what is counted, None where nothing was counted."""
+    """`aside`: None where it is not known in this process. `behind`: events, None where it is not known; `counted_up_to`: ms, 0 for
+    nothing yet, None where it is not known; `lag`: seconds since then."""
 
     sentence: str
     steps: Sequence[Step]
     behind: int | None
-    counted_up_to: int
+    counted_up_to: int | None
     lag: float | None
     aside: Sequence[Aside] | None
     kinds: Sequence[tuple[str, str, int]] | None

@@ -11,15 +11,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from display.charts.dumbbell import Pair, dumbbell
+from display.charts.reliability import Bin, reliability
 from display.numbers import about, number, one_in, plural
 from learners.definition import ReadingSpec
+from learners.models import theta_of
 from learners.policy import Ranked, definition_of
 from schemas.candidates import Counted, Remembered
 from schemas.entities import Entity
 from schemas.q2e import q2e
-from serving.console.drawing import both
+from schemas.snapshots import Content
+from serving.console.drawing import REST, both
 from serving.console.frame import Screen, render
 from serving.console.kinds import in_use
+from serving.outcomes import Prediction
 from serving.searching import SearchRequest
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ MOST = 50  # rows of a table
 DRAWN = 10  # rows of a chart
 LATELY = 20  # searches that are listed where none is asked for
 EPOCH = date(1970, 1, 1)
+SOME = 30  # looks below which a share says little
 NEAR = 0.2  # of the expectation, below which what was seen is about what was expected
 
 
@@ -168,7 +173,43 @@ def chart(found: Facts) -> Markup | None:
     """Expected and seen of the items that differ most, as far as both are known."""
     known = sorted((row for row in found.rows if row.expected is not None), key=lambda row: (-row.gap, -row.looks, row.entity_id))[:DRAWN]
     pairs = [Pair(row.title, row.expected or 0.0, row.seen, about(row.looks)) for row in known]
-    return both(lambda width: dumbbell("Expected and seen", found.sentence, pairs, width=width)) if pairs else None
+    return both(lambda width: dumbbell("Expected and seen", found.sentence, pairs, width=width), wide=REST) if pairs else None
+
+
+@dataclass(frozen=True)
+class Check:
+    """Do predictions come true? `drawn`: None while there are none."""
+
+    sentence: str
+    drawn: Markup | None = None
+
+
+def check(predictions: Sequence[Prediction]) -> Check:
+    """What was said of results against what came of them, corrected for how often people look at a place."""
+    some = [one for one in predictions if one.examined >= SOME]
+    if not some:
+        seen = sum(one.examined for one in predictions)
+        return Check(f"Not enough looks yet ({seen:,.0f} of {SOME}) to see whether predictions come true.")
+    most = max(some, key=lambda one: one.examined)
+    off = [one for one in some if not one.came.low <= one.predicted <= one.came.high]
+    said = f"Where we said {one_in(most.predicted)}, it happened {one_in(min(most.came.value, 1.0))} ({about(most.examined)} looks)."
+    told = f"{said} {_right(some, off)}"
+    bins = [_bin(one) for one in predictions]
+    return Check(told, both(lambda width: reliability("Do predictions come true?", told, bins, width=width), wide=REST))
+
+
+def _bin(one: Prediction) -> Bin:
+    if one.examined < SOME:
+        return Bin(one.predicted, None, None, None, one.examined)
+    return Bin(one.predicted, one.came.value, one.came.low, one.came.high, one.examined)
+
+
+def _right(some: Sequence[Prediction], off: Sequence[Prediction]) -> str:
+    if not off:
+        return "Predictions come true: each is within what chance explains."
+    high = sum(one.predicted > one.came.high for one in off)
+    way = "too high" if high == len(off) else "too low" if high == 0 else "too high or too low"
+    return f"{len(off)} of {len(some)} sizes of prediction are {way}."
 
 
 def routes(site: "Site") -> list[Route]:
@@ -187,11 +228,17 @@ def routes(site: "Site") -> list[Route]:
         else:
             found = _of_item(memory, asked["item"], catalog, reading)
         return render(
-            request, "memory.html", site=site, screen=Screen(QUESTION, found.sentence), facts=_sorted(found, asked["sort"]), asked=asked,
+            request, "memory.html", site=site, screen=Screen(QUESTION, found.sentence), facts=_sorted(found, asked["sort"]), fields=asked,
+            check=None if asked["q"] or asked["item"] else check(site.outcomes.predictions(_theta(content, reading))),
             listed=listed, chart=chart(found) if asked["q"] else None, reading=reading, there=memory is not None,
         )  # fmt: skip
 
     return [Route("/console/memory", show)]
+
+
+def _theta(content: Content | None, reading: ReadingSpec) -> Sequence[float]:
+    """How often people look at each place: as it was learned, else as the version's definition says."""
+    return theta_of(content, definition_of(content)) if content else reading.theta
 
 
 def _sorted(found: Facts, by: str) -> Facts:

@@ -17,9 +17,9 @@ from learners.definition import Definition
 from learners.policy import definition_of
 from schemas.snapshots import Content
 from serving.breakers import State
-from serving.console.drawing import SHORT, both, period_of
+from serving.console.drawing import HALF, REST, SHORT, both, period_of
 from serving.console.frame import Screen, render
-from serving.console.kinds import Belief, beliefs, chances, in_use, order_of
+from serving.console.kinds import beliefs, chances, in_use, order_of
 from serving.kept import Search
 from serving.meters import Chance, Meters, Method, Times
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 QUESTION = "Which methods earn their place, for which kind of search?"
 KINDS = ("1", "2", "3", "many")  # that stand in the table also before anybody has searched them
-HALF = 460  # px of a chart that stands beside another
 LOOKED_THROUGH = 200  # newest searches, for examples
+ALIKE = 0.05  # chances that differ by less are the same to a reader
 Z50, Z95 = 0.674, 1.96  # standard deviations of a normal distribution
 
 Role = Literal["arm", "always", "unknown", "missing"]
@@ -173,11 +173,11 @@ def _sentence(rows: Sequence[Row], searches: int) -> str:
         if alone
         else ("No method is needed alone: every place shown was found by two or more")
     )
-    likely = [row for row in rows if row.chance is not None]
-    if len(likely) > 1:
-        least = min(likely, key=lambda row: (row.chance.mean if row.chance else 0.0, row.name))
-        said += f". {named(least.name)} is asked least, {one_in(least.chance.mean if least.chance else None)} searches"
-    return f"{said}."
+    likely = {row.name: row.chance.mean for row in rows if row.chance is not None}
+    least = min(likely, key=lambda name: (likely[name], name), default="")
+    if likely and max(likely.values()) - likely[least] < ALIKE:
+        return f"{said}. All are asked about equally often."
+    return f"{said}. {named(least)} is asked least, in {one_in(likely[least])} searches." if likely else f"{said}."
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,8 @@ def routes(site: "Site") -> list[Route]:
         )
         asked = request.query_params
         chosen = next((row for row in found.rows if row.name == asked.get("method")), found.rows[0] if found.rows else None)
-        kind = next((one for one in found.kinds if one.kind == asked.get("kind")), None)
+        most = max(found.kinds, key=lambda one: one.searches, default=None)
+        kind = next((one for one in found.kinds if one.kind == asked.get("kind")), most)
         return render(
             request, "methods.html", site=site, screen=Screen(QUESTION, found.sentence), facts=found, period=period, periods=SHORT,
             chosen=chosen, kind=kind, note=NOTE, few=FEW, kind_label=kind_label, sort=asked.get("sort", ""),
@@ -248,7 +249,7 @@ def _matrix(found: Facts) -> Markup:
 def _of_kind(kind: Kind, names: Sequence[str]) -> Markup:
     dots = [Dot(named(name), p, style=f"m{method(name).colour}") for name, p in zip(names, kind.chances, strict=True)]
     told = f"Chance of each method for {in_full(kind.kind)}, over {kind.searches:,} searches."
-    return both(lambda width: dot_intervals("Chance of being asked", told, dots, width=width, low=0.0, top=1.0))
+    return both(lambda width: dot_intervals("Chance of being asked", told, dots, width=width, low=0.0, top=1.0), wide=REST)
 
 
 @dataclass(frozen=True)
@@ -271,20 +272,19 @@ def _detail(row: Row, found: Facts, meters: Meters, content: Content | None) -> 
     dots = []
     for kind in found.kinds:
         seen = of.get(kind.kind)
-        spread = (seen.least, seen.most) if seen and not kind.few else (None, None)
-        dots.append(Dot(kind_label(kind.kind), kind.chances[at], *spread, note=f"{kind.searches:,}", style=style))
+        low, high = (seen.least, seen.most) if seen and not kind.few else (None, None)
+        dots.append(Dot(kind_label(kind.kind), kind.chances[at], low, high, note=f"{kind.searches:,}", style=style))
     limits = (floor, 1.0 - floor) if floor is not None else ()
     told = f"Chance of asking {named(row.name)}, by kind of search; the line goes from the least to the greatest."
-    chance = both(lambda width: dot_intervals("Chance of being asked", told, dots, width=min(width, HALF), low=0.0, top=1.0, limits=limits))
+    chance = both(lambda width: dot_intervals("Chance of being asked", told, dots, width=width, low=0.0, top=1.0, limits=limits), wide=HALF)
     if content is None or definition is None:
         return Detail(chance, None, None, floor)
     cost = next(arm.cost for arm in definition.arms if arm.name == row.name)
     known = beliefs(content, row.name, [kind.kind for kind in found.kinds])
-    values = [Dot(kind_label(kind), one.mean, *_around(one, Z95), *_around(one, Z50), style=style) for kind, one in known.items()]
+    values = [
+        Dot(kind_label(kind), mean, mean - Z95 * sd, mean + Z95 * sd, mean - Z50 * sd, mean + Z50 * sd, style=style)
+        for kind, (mean, sd) in known.items()
+    ]
     said = f"What {named(row.name)} is believed to earn in a search, by kind, with its 50 % and 95 % interval, beside what asking costs."
-    value = both(lambda width: dot_intervals("Believed to earn", said, values, width=min(width, HALF), reference=(cost, "no gain")))
+    value = both(lambda width: dot_intervals("Believed to earn", said, values, width=width, reference=(cost, "no gain")), wide=HALF)
     return Detail(chance, value, cost, floor)
-
-
-def _around(one: Belief, z: float) -> tuple[float, float]:
-    return one.mean - z * one.sd, one.mean + z * one.sd

@@ -1,8 +1,8 @@
 """Are we better than the fixed mix, and how sure are we?"""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -12,10 +12,13 @@ from starlette.routing import Route
 
 from display.charts.bars import Bar, bars
 from display.charts.intervals import Dot, dot_intervals
-from display.charts.line import Frame, Line, line_chart
+from display.charts.line import Line, Mark
+from display.charts.line import over_time as line_over_time
+from display.charts.svg import WIDE
 from display.numbers import count, interval, percent, plural, signed
-from display.words import CONTENDERS
 from learners.trials.reading import Lacking, TrialResult
+from schemas.snapshots import Manifest
+from serving.console import versions
 from serving.console.drawing import LONG, Period, both, period_of
 from serving.console.flow import csv_of
 from serving.console.frame import Screen, render
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
     from serving.site import Site
 
 QUESTION = "Are we better than the fixed mix, and how sure are we?"
+TIMES = "Difference over time"
 HOUR_MS = 3_600_000
 STEPS = {"day": 1, "week": 6, "month": 24}  # hours of one point of the line, by period
 POINTS = 3  # below so many steps there is no line yet
+FIXED = {"rrf": "the fixed mix", "convex": "the tuned mix"}
 _LACKS = {"searches": "searches", "people": "different people", "choices": "searches with a choice"}
 
 
@@ -44,24 +49,34 @@ class Trial:
 
     @property
     def searches(self) -> int:
-        """Of both sides; on a shared page each search is both's."""
-        return self.result.a.searches if self.result.kind == "interleaved" else self.result.a.searches + self.result.b.searches
+        """Of both sides."""
+        return searches_of(self.result)
 
     @property
     def way(self) -> str:
         return "by turns on one page" if self.result.kind == "interleaved" else "two groups of people"
 
 
-def trial_of(result: TrialResult) -> Trial:
+def searches_of(one: TrialResult) -> int:
+    """Of both sides; on a shared page each search is both's."""
+    return one.a.searches if one.kind == "interleaved" else one.a.searches + one.b.searches
+
+
+def trial_of(result: TrialResult, manifests: Sequence[Manifest] = ()) -> Trial:
     """An experiment in words. `better` holds at all looks together, so one may look every day."""
-    rival = rival_of(result.trial)
+    rival = rival_of(result.trial, manifests)
     if result.lacking is not None:
         return Trial(result, rival, "few", lacking(result.lacking))
     if result.better == "a":
         return Trial(result, rival, "ok", "What runs is better: keep it.")
     if result.better == "b":
-        return Trial(result, rival, "bad", f"{rival} is better: look into Methods for what changed, and think of going back.")
+        return Trial(result, rival, "bad", f"{capital(rival)} is better: see in Methods what changed, and think of going back.")
     return Trial(result, rival, "quiet", "Cannot be told apart yet: let it run.")
+
+
+def capital(words: str) -> str:
+    """With a great first letter, the rest as it is."""
+    return words[:1].upper() + words[1:]
 
 
 def lacking(one: Lacking) -> str:
@@ -69,14 +84,17 @@ def lacking(one: Lacking) -> str:
     return f"Not enough {_LACKS[one.what]} yet ({one.have:,} of {one.need:,})"
 
 
-def rival_of(name: str) -> str:
-    """What an experiment tries, by its name: a word of the dictionary where one stands in it.
+def rival_of(name: str, manifests: Sequence[Manifest] = ()) -> str:
+    """What an experiment tries, by its name: MODE_AGAINST, as the command line makes it; another name as it is.
 
-    >>> rival_of("interleave:rrf:0.2"), rival_of("spring sale")
-    ('Mix by rank', '“spring sale”')
+    >>> rival_of("interleave_rrf"), rival_of("spring sale")
+    ('the fixed mix', '“spring sale”')
     """
-    known = next((word for word in re.split(r"[^a-z0-9]+", name.lower()) if word in CONTENDERS), None)
-    return CONTENDERS[known].label if known else f"“{name}”"
+    against = name.partition("_")[2]
+    if against in FIXED:
+        return FIXED[against]
+    known = next((one.seq for one in manifests if against and one.content_id.startswith(against)), None)
+    return f"version {known}" if known is not None else f"“{name}”"
 
 
 def verdict(trial: Trial | None, period: str) -> str:
@@ -113,9 +131,9 @@ class Facts:
     places: Sequence[tuple[int, int]]
 
 
-def facts(outcomes: "OutcomeSums", *, since: int, period: Period, asked: str = "") -> Facts:
+def facts(outcomes: "OutcomeSums", *, since: int, period: Period, manifests: Sequence[Manifest] = (), asked: str = "") -> Facts:
     """What experiments say of a period; `asked` is the name of the one that is looked at, else the newest."""
-    trials = [trial_of(one) for one in outcomes.results(since=since)]
+    trials = [trial_of(one, manifests) for one in outcomes.results(since=since)]
     chosen = next((one for one in trials if one.result.trial == asked), trials[0] if trials else None)
     name = chosen.result.trial if chosen else ""
     step = STEPS[period.name] * HOUR_MS
@@ -154,7 +172,7 @@ def by_kind(found: Facts) -> Markup | None:
 
 
 def _dot(name: str, one: TrialResult) -> Dot:
-    searches = one.a.searches if one.kind == "interleaved" else one.a.searches + one.b.searches
+    searches = searches_of(one)
     if one.difference is None:
         few = f"too few: {one.lacking.have:,} of {one.lacking.need:,}" if one.lacking else "too few"
         return Dot(name, None, note=f"{searches:,}", few=few)
@@ -162,24 +180,35 @@ def _dot(name: str, one: TrialResult) -> Dot:
     return Dot(name, value, low, high, note=f"{searches:,}", style="up" if low > 0.0 else "down" if high < 0.0 else "main")
 
 
-def over_time(found: Facts, hours: int) -> Markup | None:
-    """The difference step by step, with its band; a gap where a step had too little. None while there are too few steps."""
+def over_time(found: Facts, hours: int, decided: Sequence[tuple[int, str]] = ()) -> Markup | None:
+    """The difference step by step, with its band; a gap where a step had too little. None while there are too few steps.
+
+    `decided`: when (ms) somebody changed the version, and a word.
+    """
     known = [one for one in found.steps if one.difference is not None]
     if len(known) < POINTS:
         return None
-    first, last = found.steps[0].first, found.steps[-1].first
-    at = {one.first: one.difference for one in found.steps}
-    all_of = [at.get(ts) for ts in range(first, last + 1, hours * HOUR_MS)]
-    values = [one.value if one else None for one in all_of]
-    low, high = [one.low if one else None for one in all_of], [one.high if one else None for one in all_of]
-    most = max(abs(value) for value in (*low, *high) if value is not None)
+    first, last, step = found.steps[0].first, found.steps[-1].first, hours * HOUR_MS
+    times = list(range(first, last + 1, step))
+    at = {one.first: one for one in found.steps}
+    some = [at[ts].difference if ts in at else None for ts in times]
+    values, low, high = ([one[of] if one else None for one in some] for of in range(3))
     line = Line("difference", "main", values, low, high)
-    return both(
-        lambda width: line_chart(
-            "Difference over time", found.sentence, [line],
-            Frame(width, 220, top=most, low=-most, per_point=hours, labelled=False),
-        )
-    )  # fmt: skip
+    counts = [float(searches_of(at[ts])) if ts in at else 0.0 for ts in times]
+    marks = [Mark((ts - first) // step, said) for ts, said in decided if first <= ts < last + step]
+    names = [_when(ts, hours) for ts in times]
+
+    def draw(width: int) -> str:
+        return line_over_time(
+            TIMES, found.sentence, [line], width=width, names=names, marks=marks, counts=counts, zero="no difference"
+        )  # fmt: skip
+
+    return both(draw, wide=WIDE)
+
+
+def _when(ts: int, hours: int) -> str:
+    at = datetime.fromtimestamp(ts / 1_000.0, UTC)
+    return at.strftime("%b %d") if hours >= 24 else at.strftime("%H:%M")
 
 
 def by_place(found: Facts) -> Markup | None:
@@ -192,7 +221,7 @@ def by_place(found: Facts) -> Markup | None:
     told = "Share of the results shown at each place that were chosen."
 
     def draw(width: int) -> str:
-        return bars("Chosen by place", told, rows, width=min(width, 460), said=lambda share: percent(share, 1))
+        return bars("Chosen by place", told, rows, width=width, said=lambda share: percent(share, 1))
 
     return both(draw) if rows else None
 
@@ -203,21 +232,27 @@ def routes(site: "Site") -> list[Route]:
     def read(request: Request) -> tuple[Period, Facts]:
         period = period_of(request, LONG)
         asked = request.query_params.get("trial", "")
-        return period, facts(site.outcomes, since=period.since(site.clock()), period=period, asked=asked)
+        return period, facts(site.outcomes, since=period.since(site.clock()), period=period, manifests=site.backend.versions(), asked=asked)
 
     def show(request: Request) -> Response:
         period, found = read(request)
         hours = STEPS[period.name]
         return render(
             request, "results.html", site=site, screen=Screen(QUESTION, found.sentence), facts=found, period=period, periods=LONG,
-            by_kind=by_kind(found), over_time=over_time(found, hours), hours=hours, by_place=by_place(found), kind_label=kind_label,
-            traffic=site.outcomes.traffic(since=period.since(site.clock())),
+            by_kind=by_kind(found), over_time=over_time(found, hours, decided(site)), hours=hours, by_place=by_place(found),
+            kind_label=kind_label, capital=capital, traffic=site.outcomes.traffic(since=period.since(site.clock())),
         )  # fmt: skip
 
     def table(request: Request) -> Response:
         return csv_of(rows_of(read(request)[1]), "results.csv")
 
     return [Route("/console/results", show), Route("/console/results.csv", table)]
+
+
+def decided(site: "Site") -> list[tuple[int, str]]:
+    """When somebody changed the version, and its number."""
+    found = versions.facts(site.backend.versions(), ago=str).versions
+    return [(one.created, f"v{one.number}") for one in found if not one.automatic]
 
 
 def rows_of(found: Facts) -> list[tuple[object, ...]]:

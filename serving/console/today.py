@@ -212,7 +212,7 @@ def _page(site: "Site", request: Request, *, problem: str = "", status: int = 20
     since = period.since(now)
     found = facts(
         site.live.read(min(period.minutes, DAY.minutes)),
-        found=results.facts(site.outcomes, since=since, period=period),
+        found=results.facts(site.outcomes, since=since, period=period, manifests=backend.versions()),
         traffic=site.outcomes.traffic(since=since),
         flow=backend.flow(),
         troubles=backend.troubles(),

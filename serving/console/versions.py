@@ -2,30 +2,27 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from display.numbers import duration
-from display.words import in_full, named
 from schemas.errors import ForageError
-from schemas.snapshots import Content, Manifest
+from schemas.snapshots import Manifest
 from serving.backend import Order
+from serving.console.changes import Difference, difference
 from serving.console.frame import Screen, may, posted, render
-from serving.console.kinds import chances
 
 if TYPE_CHECKING:
     from serving.site import Site
 
 QUESTION = "What runs now, what changed, how do I go back?"
-KINDS = ("1", "2", "3", "many", "1d", "2d")  # whose chances are compared
 REASON = 120  # letters of a reason
 ORDERS = 20  # answers to orders that are kept
-MOVED = 0.05  # chances that differ by less are the same to a reader
 _HOW = {
     "refresh": "automatic update",
     "promote": "release",
@@ -66,15 +63,6 @@ class Version:
         note = f": “{self.note}”" if self.note else ""
         same = f", same contents as version {self.same_as}" if self.same_as is not None else ""
         return f"{self.how}{note}{same}"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One difference between two versions, in words; numbers are chances of being asked or settings."""
-
-    what: str
-    before: str
-    after: str
 
 
 @dataclass(frozen=True)
@@ -139,96 +127,6 @@ def _sentence(live: Version, count: int, ago: str) -> str:
     return f"{said}. Updates come by themselves."
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What changed from one version to another. `problem`: why it cannot be said, "" where it can."""
-
-    before: int
-    after: int
-    changes: Sequence[Change] = field(default_factory=tuple)
-    problem: str = ""
-
-    @property
-    def sentence(self) -> str:
-        if self.problem:
-            return self.problem
-        if not self.changes:
-            return f"Version {self.after} decides like version {self.before}: no chance moved by 5 points or more, no setting changed."
-        return f"From version {self.before} to version {self.after}: {len(self.changes)} differences."
-
-
-def difference(before: Version, after: Version, *, content: Callable[[str], Content], named: Callable[[str], str]) -> Difference:
-    """What changed between two versions, differences only; `named` gives a method's plain name."""
-    try:
-        old, new = content(before.content_id), content(after.content_id)
-        changes = [*_methods(old, new, named), *_moved(old, new, named), *_settings(old, new), *_models(old, new)]
-    except ForageError as error:
-        return Difference(before.number, after.number, problem=f"The two cannot be compared: {error}.")
-    return Difference(before.number, after.number, changes)
-
-
-def _methods(old: Content, new: Content, named: Callable[[str], str]) -> list[Change]:
-    one, two = _strategies(old), _strategies(new)
-    return [
-        Change(named(name), one.get(name, "not there"), two.get(name, "not there"))
-        for name in sorted(one.keys() | two.keys())
-        if one.get(name) != two.get(name)
-    ]
-
-
-def _strategies(content: Content) -> dict[str, str]:
-    policy = content.definition["policy"]
-    return {one["name"]: "learning" for one in policy["arms"]} | {one["name"]: "always asked" for one in policy.get("always", ())}
-
-
-def _moved(old: Content, new: Content, named: Callable[[str], str]) -> list[Change]:
-    one, two = (chances(content, KINDS) for content in (old, new))
-    pairs = [
-        (abs(two[kind][name] - p), name, kind, p, two[kind][name]) for kind in KINDS for name, p in one[kind].items() if name in two[kind]
-    ]
-    return [
-        Change(f"{named(name)}, {in_full(kind)}: chance of being asked", f"{p:.2f}", f"{now:.2f}")
-        for by, name, kind, p, now in sorted(pairs, reverse=True)
-        if by >= MOVED
-    ]
-
-
-def _settings(old: Content, new: Content) -> list[Change]:
-    one, two = (_flat(content.definition["policy"]) for content in (old, new))
-    return [
-        Change(f"Setting {name}", one.get(name, "—"), two.get(name, "—"))
-        for name in sorted(one.keys() | two.keys())
-        if one.get(name) != two.get(name) and not name.startswith(("arms.", "always."))
-    ]
-
-
-def _flat(plain: Mapping[str, Any], under: str = "") -> dict[str, str]:
-    out: dict[str, str] = {}
-    for name, value in plain.items():
-        if isinstance(value, Mapping):
-            out |= _flat(value, f"{under}{name}.")
-        elif not (isinstance(value, list) and value and isinstance(value[0], Mapping)):
-            out[f"{under}{name}"] = str(value)
-    return out
-
-
-_MODELS = {
-    "rank.weights": "How what was found is put in order",
-    "examination.theta": "Chance of being seen at each place",
-    "draw.plan": "How many results each method gives",
-}
-
-
-def _models(old: Content, new: Content) -> list[Change]:
-    """Models that were fitted anew, by name alone: their numbers say nothing to a reader."""
-    out = []
-    for name in sorted(old.arrays.keys() | new.arrays.keys()):
-        one, two = old.arrays.get(name), new.arrays.get(name)
-        if name in _MODELS and (one is None or two is None or one.sha256 != two.sha256):
-            out.append(Change(_MODELS[name], "—" if one is None else "as it was", "learned anew" if two else "—"))
-    return out
-
-
 def routes(site: "Site") -> list[Route]:
     """GET /console/versions with ?before=N&after=N (compare) or ?back=N (the form); POST /console/versions orders."""
     orders: OrderedDict[str, str] = OrderedDict()  # what became of the last orders, to be read once the browser has been sent on
@@ -291,11 +189,11 @@ def _page(
     operate = may(request, site, "operate")
     found = facts(site.backend.versions(), ago=_ago(site), may_operate=operate)
     before, after = _pair(found, asked)
-    changed = difference(before, after, content=site.backend.content, named=named) if before and after else None
+    changed = compared(site, before, after) if before and after else None
     back = found.find(_number(asked.get("back", asked.get("number", ""))))
     return render(
         request, "versions.html", site=site, screen=Screen(QUESTION, found.sentence), status=status,
-        facts=found, changed=changed, before=before, after=after, operate=operate, asked=asked, said=said, problem=problem,
+        facts=found, changed=changed, before=before, after=after, operate=operate, fields=asked, said=said, problem=problem,
         back=back if back is not None and not back.refused else None, ago=_ago(site), at=_at,
         releasing=asked.get("hold") == "release" or asked.get("action") == "unpin",
     )  # fmt: skip
@@ -317,3 +215,7 @@ def _ago(site: "Site") -> Callable[[int], str]:
 def _at(ms: int) -> str:
     """A moment as HTML's time element takes it."""
     return datetime.fromtimestamp(ms / 1_000.0, UTC).isoformat(timespec="seconds")
+
+
+def compared(site: "Site", before: Version, after: Version) -> Difference:
+    return difference((before.number, before.content_id), (after.number, after.content_id), content=site.backend.content)
