@@ -62,7 +62,8 @@ class Together:
 
     A thread makes the calls of a search one after the other and wakes another one before each that may take longer than to hand it over:
     with what Python has, eight strategies of 0.1 ms each are asked sooner by one thread than by eight. None is asked in the thread of
-    the search, which could not stop waiting.
+    the search, which could not stop waiting. A thread whose call is late is replaced at once, and ends when the call returns: a strategy
+    that hangs costs threads, not answers, and its breaker sees to it that they are few.
     """
 
     def __init__(self, threads: int, budget_ms: float, *, breakers: Breakers) -> None:
@@ -71,9 +72,9 @@ class Together:
         self._budget_ms, self._breakers = budget_ms, breakers
         self._last_ms: dict[str, float] = {}  # of each strategy's last call
         self._work: SimpleQueue[_Round | None] = SimpleQueue()
-        self._threads = [Thread(target=self._run, name=f"ask-{number}", daemon=True) for number in range(threads)]
-        for one in self._threads:
-            one.start()
+        self._threads, self._open = threads, True
+        for _ in range(threads):
+            self._start()
 
     def available(self, names: Sequence[str]) -> Sequence[str]:
         """Those whose breakers let them be asked."""
@@ -90,6 +91,7 @@ class Together:
         for name in running:
             self._last_ms[name] = inf
             self._breakers.late(name)
+            self._start()
         if late := [name for name, _ in wanted if name not in asked]:
             _LOG.warning("%s: late after %g ms; the search goes on without it", ", ".join(late), self._budget_ms)
         asked |= {name: ([], Run(0, self._budget_ms, "late")) for name in late}
@@ -97,15 +99,22 @@ class Together:
 
     def close(self) -> None:
         """End the threads. One that is busy ends after its call, or with the process."""
-        for _ in self._threads:
+        self._open = False
+        for _ in range(self._threads):
             self._work.put(None)
+
+    def _start(self) -> None:
+        if self._open:
+            Thread(target=self._run, name="ask", daemon=True).start()
 
     def _run(self) -> None:
         while (one := self._work.get()) is not None:
             while (call := one.take(self._breakers)) is not None:
-                self._make(one, *call)
+                if not self._make(one, *call):
+                    return  # another thread has taken the place of this one
 
-    def _make(self, one: "_Round", name: str, depth: int) -> None:
+    def _make(self, one: "_Round", name: str, depth: int) -> bool:
+        """Make a call. False: it was late."""
         if one.calls and self._last_ms.get(name, inf) > HAND_OVER_MS:
             self._work.put(one)
         try:
@@ -113,11 +122,12 @@ class Together:
         except BaseException:  # a panic of a library in Rust is no Exception; the thread has other searches to serve
             _LOG.warning("strategy %s failed badly; the search goes on without it", name, exc_info=True)
             found, run = [], Run(0, 0.0, "failed")
-        if one.put(name, found, run):
-            self._last_ms[name] = run.ms
-            self._breakers.ended(name, bad=run.status != "ok")
-        else:
+        if not one.put(name, found, run):
             self._breakers.returned(name)
+            return False
+        self._last_ms[name] = run.ms
+        self._breakers.ended(name, bad=run.status != "ok")
+        return True
 
 
 class _Round:

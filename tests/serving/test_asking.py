@@ -142,15 +142,31 @@ def test_who_waited_for_a_thread_is_late_without_blame() -> None:
     kitchen.view = replace(kitchen.view, retrievers={**kitchen.view.retrievers, "popular": slow})
     breakers = Breakers(monotonic)
     asker = Together(1, SOON, breakers=breakers)
-    with ThreadPoolExecutor(1) as other:
-        first = other.submit(ask, asker, kitchen.view, ALL, "popular")
-        slow.met()
-        for _ in range(FAILURES):
-            assert ask(asker, kitchen.view, ALL, "memory") == {"memory": []}
-        assert first.result(LONG) == {"popular": []}
+    _, runs = asker.ask(kitchen.view, ALL, [("popular", 20), ("memory", 20)], clock=perf_counter)
+    assert runs == dict.fromkeys(["popular", "memory"], (0, SOON, "late"))
     assert breakers.states() == {"popular": "closed"}, "memory was never asked"
     slow.gate.set()
     asker.close()
+
+
+def test_a_strategy_that_hangs_for_many_searches_at_once_takes_no_thread_from_the_others() -> None:
+    kitchen = kitchen_of()
+    hung = Gated(kitchen.view.retrievers["popular"])
+    kitchen.view = replace(kitchen.view, retrievers={**kitchen.view.retrievers, "popular": hung})
+    before = set(threading.enumerate())
+    with together(threads=2, budget_ms=2 * SOON) as asker, ThreadPoolExecutor(6) as people:
+        serve = pipeline(kitchen, asker)
+        first = list(people.map(lambda n: serve.search(request("halo", search_id=f"s-{n}")), range(6)))
+        assert {statuses(page).get("popular", "late") for page in first} <= {"late", "failed", "not_asked"}
+        then = [serve.search(ALL) for _ in range(20)]
+        assert {name: status for page in then for name, status in statuses(page).items()} == dict.fromkeys(
+            ["lexical", "lexical_title", "memory"], "ok"
+        ), "two threads hang, or more, and two are there"
+        assert all(len(page.lists) == 3 for page in then)
+        hung.gate.set()
+    for one in set(threading.enumerate()) - before:
+        one.join(LONG)
+        assert not one.is_alive(), "those that were replaced end, too"
 
 
 def test_an_open_breaker_makes_a_strategy_not_available_until_a_trial_is_good() -> None:
