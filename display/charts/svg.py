@@ -4,7 +4,7 @@ Every chart is a function `chart(title, told, data, *, width)`: `told` is the se
 None a gap, never zero. Colours and lines come from the classes of `display/charts.css`, all below `.chart`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, isfinite, log10
@@ -66,12 +66,6 @@ def nothing(title: str, told: str, *, width: int, said: str = "No data yet.") ->
     return svg(title, told or said, [text(0, 18, said, "empty", room=width)], width=width, height=ROW)
 
 
-def both(chart: Callable[..., str], title: str, told: str, *data: object, **options: object) -> str:
-    """The chart for wide and for narrow screens; the style sheet shows one of them."""
-    wide, narrow = (chart(title, told, *data, width=width, **options) for width in (WIDE, NARROW))
-    return f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
-
-
 def breadth(said: str, *, bold: bool = False) -> float:
     """Roughly how many px a text takes: no font is measured on the server."""
     return len(said) * (_WIDE_LETTER if bold else _LETTER)
@@ -97,7 +91,7 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
 
     def inside(self, value: float) -> bool:

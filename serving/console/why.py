@@ -101,7 +101,7 @@ def _expectation(told: Explanation) -> Markup:
     def draw(width: int) -> str:
         return waterfall(
             "What was expected, as a sum of points", said, steps, start=("any item", start.adds), end="expected", width=width,
-            said=partial(signed, digits=2), start_note=f"start {first}", end_note=f"expected {last}",
+            said=partial(signed, digits=2), start_note=first, end_note=last,
         )  # fmt: skip
 
     return drawn(draw, wide=WIDTH)
