@@ -13,6 +13,7 @@ import httpx
 
 from learners.definition import ArmSpec, Definition
 from ops.serving.embedded import EmbeddedBackend
+from ops.serving.in_use import Makers
 from retrievers.lexical import LexicalIndex, LexicalRetriever
 from retrievers.memory import MemoryRetriever
 from retrievers.popular import PopularRetriever
@@ -71,9 +72,12 @@ class Clock:
 
 
 @contextmanager
-def shop(folder: Path, *, grants: Sequence[Grant] = (), limits: Limits | None = None, crowd: Crowd | None = None) -> Iterator["Shop"]:
+def shop(
+    folder: Path, *, grants: Sequence[Grant] = (), limits: Limits | None = None, crowd: Crowd | None = None,
+    makers: Makers = strategies,
+) -> Iterator["Shop"]:  # fmt: skip
     """A service over 60 games with its state in a folder."""
-    backend = EmbeddedBackend((game(number) for number in range(60)), DEFINITION, folder=folder, makers=strategies)
+    backend = EmbeddedBackend((game(number) for number in range(60)), DEFINITION, folder=folder, makers=makers)
     try:
         yield Shop(Told(backend), grants=grants, limits=limits or Limits(rate=0.0), crowd=crowd)
     finally:
