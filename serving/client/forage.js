@@ -16,7 +16,6 @@
   const RETRY_MS = [1000, 60000]; // first and longest wait
   const RECENT = 20, AWAY_MS = 5000; // a page left so soon after a click was left through it
   const HALF_HOUR = 1800000; // a search's token is good so long
-  const HOME = new URL("..", document.currentScript?.src || new URL("/client/", location.href)).href;
 
   const stored = (area, key, value) => { // storage may be off, full or forbidden
     try {
@@ -29,6 +28,7 @@
   const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   const say = (what, why) => console.warn(`forage: ${what}`, why);
   const quietly = (work) => function (...given) { try { return work.apply(this, given); } catch (error) { return say("failed", error); } };
+  const home = quietly((script) => new URL("..", script || new URL("/client/", location.href)).href)(document.currentScript?.src);
   const asksNotTo = () => navigator.globalPrivacyControl === true || navigator.doNotTrack === "1";
 
   class Told { // events on their way: in batches, again until they are taken; by beacon when the page ends
@@ -84,7 +84,7 @@
   }
 
   class Client {
-    constructor({ url = HOME, token = "", track = !asksNotTo() } = {}) {
+    constructor({ url = home, token = "", track = !asksNotTo() } = {}) {
       const base = String(url).replace(/\/+$/, "");
       Object.assign(this, { base, token, track, clientId: null, watched: new WeakMap() });
       if (!track) return;

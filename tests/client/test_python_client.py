@@ -23,7 +23,8 @@ def client(service):
 def test_a_search_and_what_was_done_with_it_count(service, client, within):
     page = client.search("halo", client_id="u-1", k=4)
     assert [hit.position for hit in page.results] == [1, 2, 3, 4]
-    assert all("halo" in hit.title and hit.sources for hit in page.results)
+    assert any("halo" in hit.title for hit in page.results)
+    assert all(hit.sources for hit in page.results)
     chosen = page.results[2].entity_id
     assert client.record(page, "click", chosen)
     assert client.record(page, "add_to_cart", chosen, basket="7")
