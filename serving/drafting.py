@@ -1,7 +1,8 @@
 """Team-draft interleaving (Radlinski, Kurup and Joachims 2008): two orders pick in turn, and a coin each round says who picks first.
 
-Each pick is the best of one's order that is not picked yet. When either has nothing left, what the other still has follows, for no team:
-an order that is longer would else win by its length. With p the chance of an entity at a place, over all coins.
+Each pick is the best of one's order that is not picked yet. Two kinds of places are no team's. Where both would begin a round with the
+same entity, it stands there for both: a coin would give its clicks to either, which says nothing and is half of all noise where orders
+agree. And when either has nothing left, what the other still has follows: an order that is longer would else win by its length.
 
 What is picked is always the best i of one order and the best j of the other, so after t picks there are at most t + 1 states to tell
 apart, and the chances are exact sums over them, for pages of any size.
@@ -39,13 +40,12 @@ class _Orders:
 
     def picks(self, at: _State) -> list[_Pick]:
         """What can be picked next: two at the beginning of a round, a's first; else one; none at the end."""
+        if at.turn:  # who picks second has something left: what both would have begun with is nobody's
+            return [self._picked(at, at.turn, "")]
         a_left, b_left = at.a < len(self._a), at.b < len(self._b)
-        if a_left and b_left:
-            turns: list[Team] = [at.turn] if at.turn else ["a", "b"]
-            return [self._picked(at, team, "" if at.turn else "b" if team == "a" else "a") for team in turns]
-        if a_left or b_left:
-            return [self._picked(at, "a" if a_left else "b", "")._replace(team="")]
-        return []
+        if a_left and b_left and self._a[at.a] != self._b[at.b]:
+            return [self._picked(at, "a", "b"), self._picked(at, "b", "a")]
+        return [self._picked(at, "a" if a_left else "b", "")._replace(team="")] if a_left or b_left else []
 
     def _picked(self, at: _State, team: Team, turn: Team) -> _Pick:
         entity_id = self._a[at.a] if team == "a" else self._b[at.b]
@@ -60,8 +60,8 @@ class _Orders:
 def draft(a: Sequence[str], b: Sequence[str], *, coin: Callable[[int], bool], most: int) -> list[tuple[str, Team]]:
     """The first `most` places: who stands there, and who picked it. `coin(place)`, from 0: whether `a` begins the round.
 
-    >>> draft(["x", "y", "z"], ["y", "w"], coin=lambda place: place == 0, most=10)
-    [('x', 'a'), ('y', 'b'), ('w', 'b'), ('z', '')]
+    >>> draft(["v", "x", "y", "z"], ["v", "y", "w"], coin=lambda place: place == 1, most=10)
+    [('v', ''), ('x', 'a'), ('y', 'b'), ('w', 'b'), ('z', 'a')]
     """
     orders, at, out = _Orders(a, b), _State(0, 0, ""), list[tuple[str, Team]]()
     while len(out) < most and (picks := orders.picks(at)):

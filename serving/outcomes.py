@@ -5,10 +5,11 @@ processes that saw the same conclusions hold the same sums, in whatever order th
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from schemas.outcomes import Amendment, Outcome
 KEPT_HOURS = 31 * 24  # behind the newest: the longest period that is looked at
 ID_HOURS = 48  # in which a copy of a conclusion may come again
 OPEN = 20_000  # searches whose amendments may still come: half an hour of 11 searches a second
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,32 @@ class Prediction:
     shown: int
 
 
-class OutcomeSums:
-    """Any thread. `missed` counts amendments whose search is no longer held."""
+class _Gathered:
+    """Sums of an experiment by arm, and the hours they are of."""
 
     def __init__(self) -> None:
+        self.arms: dict[str, Ints] = {}
+        self.hours: list[int] = []
+
+    def add(self, cell: Cell, sums: Ints) -> None:
+        self.arms[cell.arm] = self.arms[cell.arm] + sums if cell.arm in self.arms else sums.astype(np.int64)
+        self.hours.append(cell.hour)
+
+    def result(self, trial: str) -> TrialResult:
+        return read(trial, self.arms, first=min(self.hours) * HOUR_MS, last=(max(self.hours) + 1) * HOUR_MS)
+
+
+class OutcomeSums:
+    """Any thread. `missed` counts amendments whose search is no longer held.
+
+    Without `forget` everything is kept, for who reads a history once, in any order; memory grows with it.
+    """
+
+    def __init__(self, *, forget: bool = True) -> None:
         self.missed = 0
+        self._forget = forget
         self._lock = Lock()
-        self._sums: defaultdict[Cell, Ints] = defaultdict(lambda: np.zeros((GROUPS, len(COLUMNS)), dtype=np.int64))
+        self._sums: dict[Cell, Ints] = {}  # (GROUPS, COLUMNS), (1, COLUMNS) outside experiments
         self._places: defaultdict[tuple[int, str, str], Ints] = defaultdict(lambda: np.zeros((PLACES, 2), dtype=np.int64))
         self._tested: defaultdict[int, Ints] = defaultdict(lambda: np.zeros(TESTED, dtype=np.int64))
         self._ids: defaultdict[int, set[int]] = defaultdict(set)
@@ -61,7 +82,7 @@ class OutcomeSums:
         """Take a conclusion; a copy of one that came changes nothing. An amendment may come before its final."""
         hour = conclusion.time // HOUR_MS
         with self._lock:
-            if hour <= self._newest - KEPT_HOURS or not self._new(conclusion, hour):
+            if (self._forget and hour <= self._newest - KEPT_HOURS) or not self._new(conclusion, hour):
                 return
             if isinstance(conclusion, Amendment):
                 self._amend(conclusion)
@@ -77,21 +98,10 @@ class OutcomeSums:
                     last[cell.trial] = max(cell.hour, last.get(cell.trial, 0))
         return sorted(last, key=lambda name: (-last[name], name))
 
-    def kinds(self, *, since: int = 0) -> list[str]:
-        """Kinds of queries (schemas.ids.query_class) that were searched since a time in ms."""
-        return sorted({cell.query_class for cell, _ in self._since(since)})
-
     def result(self, trial: str, *, since: int = 0, until: int | None = None, query_class: str | None = None) -> TrialResult | None:
         """An experiment over the hours that begin at `since` (ms) or later and before `until`; None where it had no searches."""
-        sums: defaultdict[str, Ints] = defaultdict(lambda: np.zeros((GROUPS, len(COLUMNS)), dtype=np.int64))
-        hours = set()
-        for cell, added in self._since(since, until):
-            if cell.trial == trial and query_class in (None, cell.query_class):
-                sums[cell.arm] = sums[cell.arm] + added
-                hours.add(cell.hour)
-        if not sums:
-            return None
-        return read(trial, dict(sums), first=min(hours) * HOUR_MS, last=(max(hours) + 1) * HOUR_MS)
+        found = self._gathered(trial, since, lambda cell: query_class in (None, cell.query_class), until)
+        return found[True].result(trial) if True in found else None
 
     def results(self, *, since: int = 0) -> list[TrialResult]:
         """All experiments, the newest first."""
@@ -99,23 +109,28 @@ class OutcomeSums:
         return [one for one in found if one is not None]
 
     def by_kind(self, trial: str, *, since: int = 0) -> dict[str, TrialResult]:
-        """An experiment for each kind of query."""
-        found = {kind: self.result(trial, since=since, query_class=kind) for kind in self.kinds(since=since)}
-        return {kind: one for kind, one in found.items() if one is not None}
+        """An experiment for each kind of query (schemas.ids.query_class)."""
+        found = self._gathered(trial, since, lambda cell: cell.query_class)
+        return {kind: found[kind].result(trial) for kind in sorted(found)}
 
     def over_time(self, trial: str, *, since: int, step: int) -> list[TrialResult]:
         """An experiment in steps of so many ms (whole hours), each by itself, oldest first; steps without searches are left out."""
-        step = max(HOUR_MS, step // HOUR_MS * HOUR_MS)
-        starts = sorted({cell.hour * HOUR_MS // step * step for cell, _ in self._since(since) if cell.trial == trial})
-        found = [self.result(trial, since=max(since, start), until=start + step) for start in starts]
-        return [one for one in found if one is not None]
+        hours = max(1, step // HOUR_MS)
+        found = self._gathered(trial, since, lambda cell: cell.hour // hours)
+        return [found[start].result(trial) for start in sorted(found)]
+
+    def kinds(self, *, since: int = 0) -> list[str]:
+        """Kinds of queries that were searched since a time in ms."""
+        with self._lock:
+            return sorted({cell.query_class for cell in self._sums if cell.hour * HOUR_MS >= since})
 
     def traffic(self, *, since: int = 0, until: int | None = None, query_class: str | None = None) -> Traffic:
         """What came of the searches of the period, in or out of experiments."""
         total = np.zeros(len(COLUMNS), dtype=np.int64)
-        for cell, added in self._since(since, until):
-            if query_class in (None, cell.query_class):
-                total = total + added.sum(axis=0)
+        with self._lock:
+            for cell, sums in self._sums.items():
+                if _within(cell, since, until) and query_class in (None, cell.query_class):
+                    total = total + sums.sum(axis=0)
         of = dict(zip(COLUMNS, total.tolist(), strict=True))
         return Traffic(of["searches"], of["acted"], of["empty"], of["reward"] / UNIT)
 
@@ -144,10 +159,13 @@ class OutcomeSums:
                 out.append(Prediction(predicted, _rate(came, examined), examined, shown))
         return out
 
-    def _since(self, since: int, until: int | None = None) -> Iterator[tuple[Cell, Ints]]:
+    def _gathered(self, trial: str, since: int, by: Callable[[Cell], K], until: int | None = None) -> dict[K, _Gathered]:
+        found: dict[K, _Gathered] = {}
         with self._lock:
-            cells = [(cell, sums.copy()) for cell, sums in self._sums.items() if cell.hour * HOUR_MS >= since]
-        yield from ((cell, sums) for cell, sums in cells if until is None or cell.hour * HOUR_MS < until)
+            for cell, sums in self._sums.items():
+                if cell.trial == trial and _within(cell, since, until):
+                    found.setdefault(by(cell), _Gathered()).add(cell, sums)
+        return found
 
     def _new(self, conclusion: Outcome | Amendment, hour: int) -> bool:
         """Whether it is no copy; then it is known. Time moves on, and what is too old goes."""
@@ -157,14 +175,14 @@ class OutcomeSums:
         self._ids[hour].add(known)
         if hour > self._newest:
             self._newest = hour
-            for old in [one for one in self._ids if one <= hour - ID_HOURS]:
-                del self._ids[old]
-            for cell in [one for one in self._sums if one.hour <= hour - KEPT_HOURS]:
-                del self._sums[cell]
-            for place in [one for one in self._places if one[0] <= hour - KEPT_HOURS]:
-                del self._places[place]
-            for old in [one for one in self._tested if one <= hour - KEPT_HOURS]:
-                del self._tested[old]
+            if self._forget:
+                self._sums = {cell: sums for cell, sums in self._sums.items() if cell.hour > hour - KEPT_HOURS}
+                for old in [one for one in self._ids if one <= hour - ID_HOURS]:
+                    del self._ids[old]
+                for place in [one for one in self._places if one[0] <= hour - KEPT_HOURS]:
+                    del self._places[place]
+                for old in [one for one in self._tested if one <= hour - KEPT_HOURS]:
+                    del self._tested[old]
         return True
 
     def _settle(self, outcome: Outcome, hour: int) -> None:
@@ -173,14 +191,14 @@ class OutcomeSums:
             settled.amend(early.event)
         self._count(settled, 1)
         self._open[outcome.final_id] = settled
-        if len(self._open) > OPEN:
+        if self._forget and len(self._open) > OPEN:
             self._open.popitem(last=False)
 
     def _amend(self, amendment: Amendment) -> None:
         settled = self._open.get(amendment.final_id)
         if settled is None:
             self._early.setdefault(amendment.final_id, []).append(amendment)
-            if len(self._early) > OPEN:
+            if self._forget and len(self._early) > OPEN:
                 self.missed += len(self._early.popitem(last=False)[1])
             return
         self._count(settled, -1)
@@ -189,12 +207,18 @@ class OutcomeSums:
 
     def _count(self, settled: Settled, sign: int) -> None:
         added, cell = settled.added(), settled.cell
-        self._sums[cell][settled.group] += sign * np.array(added.columns, dtype=np.int64)
+        if (sums := self._sums.get(cell)) is None:
+            sums = self._sums[cell] = np.zeros((GROUPS if cell.trial else 1, len(COLUMNS)), dtype=np.int64)
+        sums[settled.group % len(sums)] += sign * np.array(added.columns, dtype=np.int64)
         places = self._places[cell.hour, cell.trial, cell.arm]
         for place, chosen in added.places:
             places[place] += sign, sign * chosen
         for row, place, rate, came in added.tested:
             self._tested[cell.hour][row, place] += sign, sign * rate, sign * came
+
+
+def _within(cell: Cell, since: int, until: int | None) -> bool:
+    return cell.hour * HOUR_MS >= since and (until is None or cell.hour * HOUR_MS < until)
 
 
 def _rate(came: int, examined: float) -> Estimate:
