@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "quiet", "late", "failed", "never", "unknown"]
 
+QUESTION = "Do events arrive, and do they count?"
 LATE = 60.0  # seconds without a step that the one before it has taken
 SILENT = 30.0  # seconds without a word from the broker
 STATES: Mapping[State, str] = {
@@ -158,7 +159,7 @@ def routes(site: "Site") -> list[Route]:
         found = facts(site.backend.flow(), troubles, now=site.clock())
         asked = [(name, one) for name, one in meters.methods.items() if one.asked]
         return render(
-            request, "flow.html", site=site, screen=Screen("Do events arrive, and do they count?", found.sentence), facts=found,
+            request, "flow.html", site=site, screen=Screen(QUESTION, found.sentence), answer_lives=True, facts=found,
             troubles=troubles, methods=sorted(asked, key=lambda pair: -pair[1].asked), period=period, periods=SHORT, now=site.clock(),
             no_actions=not meters.actions, base=str(request.base_url).rstrip("/"),
         )  # fmt: skip

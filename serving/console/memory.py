@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from serving.site import Site
 
 QUESTION = "What has this search, or this item, learned?"
-MOST = 50  # rows of a table
+MOST = 20  # rows of a table
 DRAWN = 10  # rows of a chart
 LATELY = 20  # searches that are listed where none is asked for
 EPOCH = date(1970, 1, 1)
@@ -41,7 +41,7 @@ NEAR = 0.2  # of the expectation, below which what was seen is about what was ex
 @dataclass(frozen=True)
 class Row:
     """One pair of a search and an item. `expected` None: no method finds the item, so nothing was expected; `seen` None: nobody looked;
-    `now` None: neither. `heard`: whether enough different people acted for it to count; `last`: the newest day on which
+    `now` None: no score. `heard`: whether enough different people acted for it to count; `last`: the newest day on which
     it was shown or chosen."""
 
     query: str
@@ -85,7 +85,7 @@ def row_of(query: str, one: Counted, *, title: str, expected: float | None, read
         title=title,
         expected=expected,
         seen=seen,
-        now=seen if expected is None else q2e(expected, reward, looks, reading.kappa),
+        now=None if expected is None else q2e(expected, reward, looks, reading.kappa),
         looks=evidence.examined,
         shown=sum(one.shown),
         chosen=sum(count for count, pays in zip(one.acted, reading.rewards, strict=True) if pays > 0.0),
@@ -135,11 +135,24 @@ def of_item(entity_id: str, title: str, rows: Sequence[Row]) -> Facts:
     """What an item has learned."""
     if not rows:
         return Facts(f"No search is known for {title} yet: nobody chose it, or too few different people.", of=title)
-    best = max(rows, key=lambda row: (row.now or 0.0, row.query))
+    best = max(rows, key=lambda row: (row.seen or 0.0, row.query))
     said = f"People choose {title} for {plural(len(rows), 'search', 'searches')}"
     if best.seen is not None:
         said += f", best for “{best.query}”: {_rate(best.seen)} of those who looked"
     return Facts(f"{said}.", rows[:MOST], title, len(rows) - MOST)
+
+
+def sharing(min_clients: int) -> str:
+    """When what somebody chose is shown to others."""
+    if min_clients <= 1:
+        return "What one person chose for a search counts for everybody at once."
+    return f"What somebody chose is shown to others once {min_clients} different people chose it for the same search."
+
+
+def days_ago(day: date, now: int) -> str:
+    """How long ago a day was; `now` in ms."""
+    days = (datetime.fromtimestamp(now / 1_000.0, UTC).date() - day).days
+    return "today" if days <= 0 else "yesterday" if days == 1 else f"{days:,} days ago"
 
 
 def lately(memory: Remembered | None, *, min_clients: int) -> Facts:
@@ -231,6 +244,7 @@ def routes(site: "Site") -> list[Route]:
             request, "memory.html", site=site, screen=Screen(QUESTION, found.sentence), facts=_sorted(found, asked["sort"]), fields=asked,
             check=None if asked["q"] or asked["item"] else check(site.outcomes.predictions(_theta(content, reading))),
             listed=listed, chart=chart(found) if asked["q"] else None, reading=reading, there=memory is not None,
+            sharing=sharing(reading.min_clients), ago=lambda day: days_ago(day, site.clock()),
         )  # fmt: skip
 
     return [Route("/console/memory", show)]

@@ -176,8 +176,10 @@ def _dot(name: str, one: TrialResult) -> Dot:
     if one.difference is None:
         few = f"too few: {one.lacking.have:,} of {one.lacking.need:,}" if one.lacking else "too few"
         return Dot(name, None, note=f"{searches:,}", few=few)
-    value, low, high = one.difference
-    return Dot(name, value, low, high, note=f"{searches:,}", style="up" if low > 0.0 else "down" if high < 0.0 else "main")
+    value, inner_low, inner_high = one.difference
+    low, high = (one.always.low, one.always.high) if one.always else (inner_low, inner_high)
+    style = {"a": "up", "b": "down", "": "main"}[one.better]
+    return Dot(name, value, low, high, inner_low, inner_high, note=f"{searches:,}", style=style)
 
 
 def over_time(found: Facts, hours: int, decided: Sequence[tuple[int, str]] = ()) -> Markup | None:
@@ -238,8 +240,8 @@ def routes(site: "Site") -> list[Route]:
         period, found = read(request)
         hours = STEPS[period.name]
         return render(
-            request, "results.html", site=site, screen=Screen(QUESTION, found.sentence), facts=found, period=period, periods=LONG,
-            by_kind=by_kind(found), over_time=over_time(found, hours, decided(site)), hours=hours, by_place=by_place(found),
+            request, "results.html", site=site, screen=Screen(QUESTION, found.sentence), answer_lives=True, facts=found, period=period,
+            periods=LONG, by_kind=by_kind(found), over_time=over_time(found, hours, decided(site)), hours=hours, by_place=by_place(found),
             kind_label=kind_label, capital=capital, traffic=site.outcomes.traffic(since=period.since(site.clock())),
         )  # fmt: skip
 

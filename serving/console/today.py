@@ -223,8 +223,9 @@ def _page(site: "Site", request: Request, *, problem: str = "", status: int = 20
     )
     crowd = site.crowd
     return render(
-        request, "today.html", site=site, screen=Screen(QUESTION, found.sentence), status=status, facts=found, period=period, periods=LONG,
-        problem=problem, crowd=crowd, speeds=SPEEDS, speed=crowd.speed if crowd else 0.0, operate=may(request, site, "operate"),
+        request, "today.html", site=site, screen=Screen(QUESTION, found.sentence), status=status, answer_lives=True, facts=found,
+        period=period, periods=LONG, problem=problem, crowd=crowd, speeds=SPEEDS, speed=crowd.speed if crowd else 0.0,
+        operate=may(request, site, "operate"),
         newest=site.live.read(DAY.minutes).newest[:5], ago=_ago(now),
     )  # fmt: skip
 

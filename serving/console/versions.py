@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 QUESTION = "What runs now, what changed, how do I go back?"
 REASON = 120  # letters of a reason
+NEWEST, MOST = 10, 50  # updates, and rows in all, that are listed: a publisher makes thousands a day
 ORDERS = 20  # answers to orders that are kept
 _HOW = {
     "refresh": "automatic update",
@@ -67,11 +68,14 @@ class Version:
 
 @dataclass(frozen=True)
 class Versions:
-    """`sentence` answers the page's question. `versions`: newest first, the live one on top."""
+    """`sentence` answers the page's question. `versions`: newest first, the live one on top; `shown`: those of the list, `more` how many
+    older updates are left out of it."""
 
     sentence: str
     versions: Sequence[Version] = ()
     held: bool = False
+    shown: Sequence[Version] = ()
+    more: int = 0
     kept: str = "The last 20 contents are kept, and all of the last 10 days; what is older is gone."
 
     @property
@@ -93,7 +97,8 @@ def facts(manifests: Sequence[Manifest], *, ago: Callable[[int], str], may_opera
         first.setdefault(one.content_id, one.seq)
     live = manifests[-1]
     rows = [_version(one, live, first[one.content_id], may_operate) for one in reversed(manifests)]
-    return Versions(_sentence(rows[0], len(rows), ago(live.created)), rows, live.pinned)
+    shown = [row for at, row in enumerate(rows) if at < NEWEST or not row.automatic][:MOST]
+    return Versions(_sentence(rows[0], len(rows), ago(live.created)), rows, live.pinned, shown, len(rows) - len(shown))
 
 
 def _version(one: Manifest, live: Manifest, first: int, may_operate: bool) -> Version:
