@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from display.numbers import about, listed, number, one_in, ordinal, plural
+from display.numbers import about, listed, one_in, ordinal, plural
 from display.words import PLACEMENTS, method
 from learners.ranking.contributions import START, TRENDING, Account
 from schemas.errors import NotFound
@@ -32,8 +32,6 @@ __all__ = [
     "story",
     "title_of",
 ]
-
-LIKE_ODDS = 0.5  # share of the score that memory must make up to be its main reason
 
 
 class Found(NamedTuple):
@@ -224,25 +222,38 @@ def _test(result: Result | None) -> str:
 
 
 def _sentence(search: Search, ranked: Ranked, rank: int, result: Result | None, reasons: Sequence[Reason], memory: Recalled | None) -> str:
-    where = ordinal(result.position).capitalize() if result else f"Ranked {ordinal(rank)}, not on this page"
-    if result is not None and result.placement.mode == "score" and result.position != rank:
-        where += f" (by score alone {ordinal(rank)}: scores are drawn a little around what is known, so that new things get seen)"
-    if result is not None and result.placement.mode in ("slot", "swap"):
-        return f"{where}, as a test: by score it would be {ordinal(rank)}. {_because(search, ranked, reasons, memory)}"
-    return f"{where}, {_because(search, ranked, reasons, memory)}"
+    why = _because(ranked, reasons, memory)
+    if result is None:
+        return f"Ranked {ordinal(rank)} by score, not on this page: {why}"
+    place, most = ordinal(result.position).capitalize(), "mostly because "
+    apart = f"What speaks for it most: {why.removeprefix(most)}" if why.startswith(most) else f"It was {why}"
+    if result.placement.mode in ("slot", "swap"):
+        return f"{place}, as a test: by score it would be {ordinal(rank)}. {apart}"
+    if result.placement.mode == "team":
+        return f"{place}; {ordinal(rank)} by score. {PLACEMENTS['team'].said} {apart}"
+    if rank > result.position:
+        return f"{place}; {ordinal(rank)} by score alone, but scores are drawn a little, so that what is little known gets seen. {apart}"
+    if rank < result.position:
+        return f"{place}; {ordinal(rank)} by score alone, but what is less known was drawn before it. {apart}"
+    return f"{place}, {why}"
 
 
-def _because(search: Search, ranked: Ranked, reasons: Sequence[Reason], memory: Recalled | None) -> str:
-    by = listed([f"{method(one.strategy).label} (rank {one.rank})" for one in _found(search, ranked) if one.rank is not None])
+def _because(ranked: Ranked, reasons: Sequence[Reason], memory: Recalled | None) -> str:
+    """What speaks for the item, as the rest of a sentence."""
+    best = sorted(ranked.found, key=lambda one: (one[1], one[0]))
+    by = "found by " + listed([f"{method(name).label} (rank {at})" for name, at, _ in best])
     if memory is None:
-        return f"found by {by}."
+        return f"{by}."
     if memory.held_back:
-        return f"found by {by}; {plural(memory.clients, 'person', 'people')} chose it for this search, too few for it to count yet."
-    chosen = f"{about(memory.reward)} choices in {about(memory.looks)} looks"
-    if memory.share >= LIKE_ODDS:
-        verb = "mostly because people chose it for this search" if memory.result >= memory.expected else "though people passed it over"
-        return f"{verb}: {chosen}, where {one_in(memory.expected)} was expected."
-    main = next((row.said for row in reasons if row.name != START and row.adds > 0.0), f"found by {by}")
-    if memory.looks <= 0.0:
-        return f"mostly because {main}. Nobody has looked at it for this search yet; its score is the expectation alone."
-    return f"mostly because {main}; expected {one_in(memory.expected)}, and so far {chosen} (score {number(memory.result)})."
+        return f"{by}; {plural(memory.clients, 'person', 'people')} chose it for this search, too few for it to count yet."
+    looks = f"{about(memory.looks)} {'look' if round(memory.looks) == 1 else 'looks'}"
+    expected = f"{one_in(memory.expected)} was expected"
+    if memory.reward > memory.kappa * memory.expected:  # what happened is the larger part of the sum
+        return f"mostly because people chose it for this search: {about(memory.reward)} times in {looks}, where {expected}."
+    # What did not find it may speak for it too, in a sum; in a sentence that would be a riddle.
+    finders = {name for name, _, _ in ranked.found} | {TRENDING}
+    main = next((f"mostly because {row.said}" for row in reasons if row.name in finders and row.adds > 0.0), by)
+    if memory.looks < 0.5 and memory.reward <= 0.0:
+        return f"{main}. Hardly anybody has looked at it for this search yet; its score is what was expected, {one_in(memory.expected)}."
+    chosen = f"it was chosen {about(memory.reward)} times" if memory.reward > 0.0 else "nobody chose it"
+    return f"{main}; {expected}, and {chosen} in {looks}."

@@ -48,7 +48,7 @@ def waterfall(
         style = "strong" if edge else ""
         parts.append(text(0, y + 18, name, style, room=width - value_room if above else name_room))
         parts.append(text(width, y + 18, label, style, anchor="end"))
-        if at + 1 < len(names):
+        if at + 1 < len(names) and not above:
             parts.append(line(scale(after), y + bar_y + _BAR / 2, scale(after), y + tall + bar_y + _BAR / 2, "frame"))
         if edge:
             parts.append(circle(scale(after), y + bar_y + _BAR / 2, "full"))
