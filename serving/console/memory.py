@@ -221,8 +221,8 @@ def _right(some: Sequence[Prediction], off: Sequence[Prediction]) -> str:
     if not off:
         return "Predictions come true: each is within what chance explains."
     high = sum(one.predicted > one.came.high for one in off)
-    way = "too high" if high == len(off) else "too low" if high == 0 else "too high or too low"
-    return f"{len(off)} of {len(some)} sizes of prediction are {way}."
+    way = "Too high" if high == len(off) else "Too low" if high == 0 else "Too high or too low"
+    return f"{way}: {len(off)} of {plural(len(some), 'size')} of prediction."
 
 
 def routes(site: "Site") -> list[Route]:
