@@ -57,27 +57,29 @@ def main() -> None:
 
 
 def _try(url: str, text: str, number: int) -> tuple[float, float]:
-    """Ms until memory tells of a click, and until the item's score has risen; of the second person who clicks, as one alone moves none."""
+    """Ms until memory tells of a click, and until a search made then has answered with a higher score of the item. Of the second person who
+    clicks, as one alone moves none. Searches are not repeated: each one counts as a view."""
     bodies = [{"query": text, "client_id": f"clicker-{number}-{one}", "explore": False} for one in range(2)]
     first, second = (call(url, "/search", body) for body in bodies)
     if not second["results"]:
         return _try(url, "a", number)
-    chosen = second["results"][0]
-    for one in first["results"]:
-        if one["entity_id"] == chosen["entity_id"]:
-            click(url, bodies[0], first | {"results": [one]}, random.Random(number))
+    shown = {one["entity_id"]: one for one in first["results"]}
+    chosen = next(one for one in second["results"] if one["entity_id"] in shown)
+    click(url, bodies[0], first | {"results": [shown[chosen["entity_id"]]]}, random.Random(number))
 
     def clicks() -> int:
-        return sum(one["acted"]["click"] for one in _remembered(url, text) if one["entity_id"] == chosen["entity_id"])
+        return sum(one["acted"].get("click", 0) for one in _remembered(url, text) if one["entity_id"] == chosen["entity_id"])
 
     def score() -> float:
         return sum(one["score"] for one in call(url, "/search", bodies[1])["results"] if one["entity_id"] == chosen["entity_id"])
 
-    while clicks() < 1:
-        time.sleep(0.01)
+    _until(time.perf_counter(), lambda: clicks() >= 1)
     before, began = score(), time.perf_counter()
     click(url, bodies[1], second | {"results": [chosen]}, random.Random(number))
-    return _until(began, lambda: clicks() >= 2), _until(began, lambda: score() > before)
+    memory = _until(began, lambda: clicks() >= 2)
+    if score() <= before:
+        raise SystemExit(f"memory tells of two clicks on {chosen['entity_id']} under {text!r}, its score has not risen")
+    return memory, (time.perf_counter() - began) * 1_000
 
 
 def _remembered(url: str, text: str) -> Sequence[Any]:
