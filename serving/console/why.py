@@ -6,7 +6,6 @@ from math import exp
 from typing import Any
 
 from markupsafe import Markup
-from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -74,14 +73,13 @@ def _around(search: Search, entity_id: str) -> Mapping[str, Any]:
 
 
 def _drawn(told: Explanation) -> Mapping[str, Any]:
-    """The pictures, and the whole as JSON."""
+    """The pictures and their sentences."""
     return {
         "expectation": _expectation(told),
         "memory": _memory(told),
         "memory_said": _memory_said(told),
         "start": one_in(_chance(told.reasons[0].adds)) if told.reasons else "",
         "versus": _versus(told.above) if told.above else "",
-        "raw": to_json(told, indent=2).decode(),
     }
 
 

@@ -35,6 +35,7 @@ class Console:
 
     url: str
     site: Site
+    queries: list = field(default_factory=list)  # those of `people` that found more than three pages
 
     def search(self, query, *, client="tester", counted=True, **more):
         """One search through the service's own path."""
@@ -62,7 +63,7 @@ def running(folder, *, grants="", searches=SEARCHES, seed=7, makers=None):
     plain = plain.model_copy(update={"reading": plain.reading.model_copy(update={"min_clients": 1})})
     outcomes = OutcomeSums()
     backend = EmbeddedBackend(
-        music.entities, plain, folder=folder / "loop", makers=makers_of(STRATEGIES, config),
+        music.entities, plain, folder=folder / "loop", makers=makers or makers_of(STRATEGIES, config),
         rules=replace(RULES, settle=2_000), on_conclusion=outcomes.add,
     )  # fmt: skip
     with opened(backend, config, name="Forage", outcomes=outcomes) as site:
@@ -83,6 +84,8 @@ def _visited(console, crowd, count):
     for _ in range(count):
         listener, need = crowd.search(rng, 0)
         answer = console.search(need.query, client=listener.client_id)
+        if len(console.site.kept.get(answer.search_id).page.ranked) > 30:
+            console.queries.append(need.query)
         page = [one.entity_id for one in answer.results]
         for place, _ in clicks(page, crowd.relevance(listener, need), patience=listener.patience, rng=rng):
             console.click(answer, place)
@@ -99,6 +102,12 @@ def console(tmp_path_factory):
     """The service that all screens are looked at."""
     with running(tmp_path_factory.mktemp("console")) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def query(console):
+    """A text that people searched, with more than three pages of results."""
+    return console.queries[0]
 
 
 @dataclass
