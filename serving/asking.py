@@ -3,13 +3,13 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from math import inf
+from math import inf, isfinite
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Protocol
 
 from schemas.candidates import Candidate, Request
-from schemas.errors import InvalidSetting
+from schemas.errors import InvalidMessage, InvalidSetting
 from serving.breakers import Breakers
 from serving.record import Run
 from serving.view import View
@@ -31,7 +31,8 @@ class Asker(Protocol):
     def ask(self, view: View, request: Request, wanted: Wanted, *, clock: Clock) -> Asked:
         """The list of each wanted strategy to its depth, and what came of asking it; both have every wanted name.
 
-        One that fails, or is late, gives the empty list: it was asked, and that is what came of it. `clock` counts seconds.
+        One that fails, or is late, gives the empty list: it was asked, and that is what came of it. A list that no log would take, with
+        a score that is no number or an entity twice, is a failure too. `clock` counts seconds.
         """
 
 
@@ -177,10 +178,19 @@ def _asked(view: View, request: Request, name: str, depth: int, *, clock: Clock)
     started = clock()
     try:
         found = view.retrievers[name].retrieve(request, depth)[:depth] if depth else []
+        _check(found)
     except Exception:
         _LOG.warning("strategy %s failed; the search goes on without it", name, exc_info=True)
         return [], Run(0, _ms(clock, started), "failed")
     return found, Run(len(found), _ms(clock, started), "ok")
+
+
+def _check(found: Sequence[Candidate]) -> None:
+    """Raises InvalidMessage for a list that would make the whole impression one that nobody may learn from."""
+    if not isfinite(sum([score for _, score in found])):  # one number that is not finite makes the sum so
+        raise InvalidMessage("not a list of candidates", ["score: must be a finite number; leave out what has none"])
+    if len({entity_id for entity_id, _ in found}) != len(found):
+        raise InvalidMessage("not a list of candidates", ["entity_id: stands there twice; keep the better one (retrievers.base.ordered)"])
 
 
 def _ms(clock: Clock, started: float) -> float:

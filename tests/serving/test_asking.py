@@ -11,7 +11,8 @@ from time import monotonic, perf_counter
 import pytest
 
 from retrievers.base import Retriever
-from schemas.candidates import Request
+from schemas.candidates import Candidate, Request
+from schemas.codec import decode_event, encode
 from schemas.decisions import Decision
 from schemas.errors import InvalidSetting
 from serving.asking import Together, in_turn
@@ -134,6 +135,40 @@ def test_whatever_a_strategy_raises_its_thread_goes_on(caplog: pytest.LogCapture
             assert len(page.impression.results) == 10
     assert "the disk is gone" in caplog.text
     assert "index out of bounds" in caplog.text
+
+
+NAN = float("nan")
+
+
+class Sloppy:
+    """A strategy of one's own that answers what it likes."""
+
+    name = "memory"
+
+    def __init__(self, found: list[Candidate]) -> None:
+        self._found = found
+
+    def retrieve(self, request: Request, depth: int) -> list[Candidate]:
+        return self._found
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ([Candidate("game:001", 1.0), Candidate("game:002", NAN)], "score: must be a finite number"),
+        ([Candidate("game:001", float("inf"))], "score: must be a finite number"),
+        ([Candidate("game:001", 2.0), Candidate("game:001", 1.0)], "stands there twice"),
+        (None, "TypeError"),
+        (["game:001"], "ValueError"),
+        ([("game:001", "1.0")], "TypeError"),
+    ],
+)
+def test_what_no_log_would_take_is_a_failure(found: list[Candidate], said: str, caplog: pytest.LogCaptureFixture) -> None:
+    kitchen = kitchen_of({"memory": Sloppy(found)})
+    page = kitchen.pipeline.search(ALL)
+    assert statuses(page) == {**dict.fromkeys(NAMES, "ok"), "memory": "failed"}
+    assert decode_event(encode(page.impression)) == page.impression
+    assert said in caplog.text
 
 
 def test_who_waited_for_a_thread_is_late_without_blame() -> None:
