@@ -15,7 +15,7 @@ from display.charts.intervals import Dot, dot_intervals
 from display.charts.line import Line, Mark
 from display.charts.line import over_time as line_over_time
 from display.charts.svg import WIDE
-from display.numbers import count, interval, percent, plural, signed
+from display.numbers import count, percent, plural, signed
 from learners.trials.reading import Lacking, TrialResult
 from schemas.snapshots import Manifest
 from serving.console import versions
@@ -109,7 +109,7 @@ def verdict(trial: Trial | None, period: str) -> str:
         have = f"{lacking(one.lacking)}" if one.lacking else "Not enough yet"
         return f"{have} to compare with {trial.rival}: no verdict before that."
     told = (
-        f"{signed(one.always.value)} choices a search, between {interval(one.always.low, one.always.high)}, "
+        f"{signed(one.always.value)} choices a search, between {signed(one.always.low)} and {signed(one.always.high)}, "
         f"from {plural(trial.searches, 'search', 'searches')} in the last {period}"
     )
     if one.better == "a":

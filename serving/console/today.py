@@ -95,7 +95,7 @@ def facts(
         sentence=sentence,
         numbers=_numbers(meters, found.chosen, traffic, flow, period),
         problems=[*_missing(troubles), *_methods(meters, breakers), *_searches(meters), *_events(flow, troubles, now), *_held(manifests)],
-        changes=_changes([one for one in manifests if one.created >= since]),
+        changes=_changes(manifests, since),
         updates=sum(one.reason.startswith("refresh") for one in manifests if one.created >= since),
     )
 
@@ -179,10 +179,10 @@ def _held(manifests: Sequence[Manifest]) -> list[Problem]:
     return [Problem("warn", said, "/console/versions?hold=release#release", "Release it")]
 
 
-def _changes(manifests: Sequence[Manifest]) -> list[Change]:
-    """The newest update, and what people decided."""
+def _changes(manifests: Sequence[Manifest], since: int) -> list[Change]:
+    """The newest update, and what people decided, since a time."""
     found = versions.facts(manifests, ago=str).versions
-    told = [one for at, one in enumerate(found) if at == 0 or not one.automatic]
+    told = [one for at, one in enumerate(found) if one.created >= since and (at == 0 or not one.automatic)]
     return [Change(one.created, f"{one.name}: {one.said}") for one in told[:CHANGES]]
 
 
