@@ -87,7 +87,7 @@ async def rank(request: Request, asked: RankRequest) -> Response:
     return await _on_worker(request, partial(deciding.rank, request.app.state.site, asked, trusted="events" in grant.scopes))
 
 
-@router.post("/snapshots/orders", response_model=OrderAnswer, responses=refusals(404, body=True), openapi_extra=needs("operate"))
+@router.post("/snapshots", response_model=OrderAnswer, responses=refusals(404, body=True), openapi_extra=needs("operate"))
 async def order(request: Request, asked: OrderRequest) -> Response:
     """Promote a publication, roll back to it, hold the one in use, or go on publishing. Going back is a new publication, also held."""
     give = partial(request.app.state.site.backend.order, asked.action, asked.content_id, reason=asked.reason)

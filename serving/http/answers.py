@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from schemas.errors import ForageError, InvalidMessage, InvalidSetting, NotAllowed, NotFound, Unavailable
 from schemas.explain import explain_problems
@@ -80,12 +81,16 @@ async def on_stop(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, Stop):
         return error.answer
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # the router names the methods of one route alone
+        here = [one.methods or () for one in request.app.routes if isinstance(one, Route) and one.path == request.url.path]
+        headers["Allow"] = ", ".join(sorted({method for methods in here for method in methods}))
     known = {
         404: ("not_found", f"there is nothing at {request.url.path[:200]}; GET /openapi.json lists what is there"),
         405: ("method_not_allowed", f"{request.url.path[:200]} takes another method; the header Allow lists them"),
     }
     code, message = known.get(error.status_code, (HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"), str(error.detail)))
-    return refused(error.status_code, code, message, headers=error.headers)
+    return refused(error.status_code, code, message, headers=headers)
 
 
 async def on_forage_error(request: Request, error: Exception) -> Response:

@@ -39,7 +39,7 @@ def create_app(site: Site, *, console: Sequence[BaseRoute] = (), monotonic: Call
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, lifespan=lifespan, exception_handlers=HANDLERS)  # type: ignore[arg-type]
     app.state.site, app.state.workers, app.state.seen = site, workers, Seen()
     for part in (acting, reading, health):
-        app.include_router(part.router)
+        app.router.routes += part.router.routes  # flat: included routers are matched one by one, and their routes are not to be listed
     app.router.routes += [Route("/client/forage.js", _snippet), *console]
     describe(app, site)
     app.add_middleware(Bodies, most=site.limits.body, seconds=site.limits.slow)

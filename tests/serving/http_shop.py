@@ -17,6 +17,7 @@ from ops.serving.in_use import Makers
 from retrievers.lexical import LexicalIndex, LexicalRetriever
 from retrievers.memory import MemoryRetriever
 from retrievers.popular import PopularRetriever
+from schemas.entities import Entity
 from schemas.events import Action, Impression
 from serving.access import Access, Grant
 from serving.http.app import create_app
@@ -74,10 +75,10 @@ class Clock:
 @contextmanager
 def shop(
     folder: Path, *, grants: Sequence[Grant] = (), limits: Limits | None = None, crowd: Crowd | None = None,
-    makers: Makers = strategies,
+    makers: Makers = strategies, entities: Sequence[Entity] = (),
 ) -> Iterator["Shop"]:  # fmt: skip
-    """A service over 60 games with its state in a folder."""
-    backend = EmbeddedBackend((game(number) for number in range(60)), DEFINITION, folder=folder, makers=makers)
+    """A service over these entities, 60 games without, with its state in a folder."""
+    backend = EmbeddedBackend(entities or [game(number) for number in range(60)], DEFINITION, folder=folder, makers=makers)
     try:
         yield Shop(Told(backend), grants=grants, limits=limits or Limits(rate=0.0), crowd=crowd)
     finally:

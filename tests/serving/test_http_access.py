@@ -19,7 +19,7 @@ NEEDS = [
     ("POST", "/search", SEARCH, "search"),
     ("POST", "/decide", SEARCH, "search"),
     ("POST", "/rank", {}, "search"),
-    ("POST", "/snapshots/orders", {"action": "pin"}, "operate"),
+    ("POST", "/snapshots", {"action": "pin"}, "operate"),
     ("POST", "/demo/speed", {"speed": 1}, "operate"),
     ("GET", "/explain?search_id=x", None, "read"),
     ("GET", "/policy", None, "read"),
@@ -103,7 +103,7 @@ def test_a_server_with_tokens_may_have_any_name(closed):
 @pytest.mark.parametrize(
     ("origin", "path", "status"),
     [
-        ("http://localhost", "/search", 200), ("https://shop.example", "/search", 200), ("https://shop.example", "/snapshots/orders", 403),
+        ("http://localhost", "/search", 200), ("https://shop.example", "/search", 200), ("https://shop.example", "/snapshots", 403),
         ("https://evil.example", "/search", 403), ("null", "/search", 403), ("http://localhost.evil.example", "/search", 403),
         ("http://localhost:9999", "/search", 403), ("https://evil.example", "/console/versions", 403), ("", "/search", 403),
     ],
@@ -119,7 +119,7 @@ def test_pages_of_named_sites_may_search_and_read_the_answer(service, closed):
         allowed = server.call("OPTIONS", "/search", headers=asks)
         assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (204, "https://shop.example")
         assert server.call("OPTIONS", "/search", headers={**asks, "origin": "https://evil.example"}).is_success is False
-        assert server.call("OPTIONS", "/snapshots/orders", headers=asks).is_success is False
+        assert server.call("OPTIONS", "/snapshots", headers=asks).is_success is False
     read = service.post("/search", SEARCH, headers={"origin": "https://shop.example"})
     assert read.headers["access-control-allow-origin"] == "https://shop.example"
     assert "access-control-allow-credentials" not in read.headers

@@ -162,14 +162,14 @@ def test_publications_are_listed_and_ordered(service):
     assert {arm["name"] for arm in policy["definition"]["policy"]["arms"]} == {"lexical", "memory", "popular"}
     assert policy["available"] == ["lexical", "memory", "popular"]
     content = versions[0]["content_id"]
-    said = service.post("/snapshots/orders", {"action": "rollback", "content_id": content, "reason": "a test"}).json()["said"]
+    said = service.post("/snapshots", {"action": "rollback", "content_id": content, "reason": "a test"}).json()["said"]
     assert said
     after = service.get("/snapshots").json()["snapshots"]
     assert (after[-1]["content_id"], after[-1]["pinned"]) == (content, True)
     assert len(after) == len(versions) + 1, "going back is a new entry"
-    assert service.post("/snapshots/orders", {"action": "unpin"}).status_code == 200
-    assert service.post("/snapshots/orders", {"action": "rollback", "content_id": "f" * 64}).status_code == 404
-    assert service.post("/snapshots/orders", {"action": "delete"}).status_code == 422
+    assert service.post("/snapshots", {"action": "unpin"}).status_code == 200
+    assert service.post("/snapshots", {"action": "rollback", "content_id": "f" * 64}).status_code == 404
+    assert service.post("/snapshots", {"action": "delete"}).status_code == 422
 
 
 def test_health_readiness_and_figures(service):
