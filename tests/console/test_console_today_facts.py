@@ -106,7 +106,7 @@ def test_what_changed_are_the_last_update_and_what_people_decided():
     old = published(1, created=NOW - 3 * 86_400_000)
     day = found(manifests=[old, published(2, reason="rollback: promo week"), published(3), published(4)])
     assert [one.said for one in day.changes] == [
-        "Version 4: automatic update, same contents as version 2",
-        "Version 2: went back: “promo week”",
+        "Version 4: automatic update, same contents as version 1",
+        "Version 2: went back: “promo week”, same contents as version 1",
     ]
     assert day.updates == 2
