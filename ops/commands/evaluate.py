@@ -1,7 +1,7 @@
-"""`forage evaluate`: how good it is, on recorded clicks or on judged queries."""
+"""`forage evaluate`: how good it is, on recorded clicks or on judged queries, and what an experiment on live traffic says."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ops.commands.options import AsJson, here, progress, show
+from ops.commands.options import AsJson, Bootstrap, here, progress, rules_of, show, time_of
 from ops.progress import Progress
-from ops.settings import names_of
+from ops.settings import Settings, names_of
 from schemas.errors import InvalidSetting
 
 if TYPE_CHECKING:
     from evaluation.datasets.folder import Dataset
+    from schemas.outcomes import Amendment, Outcome
 
 # A click log holds few people under a query, and what evaluation asks is how much their clicks are worth; that a memory which others can
 # read needs two of them is a rule of serving.
@@ -39,11 +40,6 @@ class Chosen:
     protocol: Protocol | None
     jobs: int
     record: Path | None
-
-
-@app.callback()
-def group() -> None:
-    """A callback keeps `loop` a command of its group, though it is the only one."""
 
 
 @app.command()
@@ -94,6 +90,48 @@ def loop(
     with progress() as shown:
         figures = _on_clicks(dataset, chosen, shown)
     return show(figures) if json else typer.echo(table(figures), nl=False)
+
+
+@app.command()
+def experiment(
+    log: Annotated[Path | None, typer.Argument(metavar="LOG", help="A log of `events record` or `evaluate loop --record`.")] = None,
+    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of a server or an embedded run instead.")] = None,
+    topics: Annotated[bool, typer.Option("--topics", help="What workers put on search.outcomes instead.")] = False,
+    from_time: Annotated[str, typer.Option(metavar="TIME", help="Only from this hour on, such as 2026-11-20T00:00:00Z.")] = "",
+    bootstrap: Bootstrap = "",
+    json: AsJson = False,
+) -> None:
+    """What experiments say.
+
+    Each arm, the difference with its interval, and whether that is enough to decide, for all searches and by kind of query. Only settled
+    searches count, each with everything that was done with it. docs/experiments.md says how to begin an experiment, when to stop, and
+    what breaks it.
+    """
+    if (log is not None) + (folder is not None) + topics != 1:
+        raise InvalidSetting("give one of LOG, --folder DIR and --topics: `forage evaluate experiment --folder var/serve`")
+    from evaluation.experiment import experiment_figures, experiment_table
+    from serving.outcomes import OutcomeSums
+
+    since = time_of(from_time) if from_time else 0
+    sums = OutcomeSums(forget=False)
+    with progress() as shown:
+        for one in _conclusions(log, folder, since, here(bootstrap), shown):
+            if one.type == "amendment" or (one.pages[0].decision is not None and one.pages[0].decision.trial is not None):
+                sums.add(one)
+    results = [(one, sums.by_kind(one.trial, since=since)) for one in sums.results(since=since)]
+    figures = experiment_figures(results)
+    return show(figures) if json else typer.echo(experiment_table(figures), nl=False)
+
+
+def _conclusions(log: Path | None, folder: Path | None, since: int, config: Settings, shown: Progress) -> "Iterator[Outcome | Amendment]":
+    from streams.replaying.conclusions import of_folder, of_log, of_topic
+    from streams.replaying.recording import read_log
+
+    if log is not None:
+        return of_log(read_log(log), rules=rules_of(config), progress=shown.of("records replayed"))
+    if folder is not None:
+        return of_folder(folder, in_use=lambda path: typer.echo(f"{path} is in use: its last searches are not in it yet", err=True))
+    return of_topic(config.bootstrap, from_time=since or None, security=config.security, progress=shown.of("conclusions read"))
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -66,7 +66,8 @@ def test_figures_come_as_json_too():
         ("demo",): False, ("worker",): True, ("events", "send"): False, ("events", "tail"): False,
         ("data", "import", "esci"): False, ("data", "import", "csv"): False,
         ("data", "export"): False, ("data", "schema"): True, ("data", "digest"): False, ("topics", "create"): False,
-        ("topics", "check"): False, ("topics", "describe"): False, ("evaluate", "loop"): False, ("snapshots", "list"): False,
+        ("topics", "check"): False, ("topics", "describe"): False, ("evaluate", "loop"): False, ("evaluate", "experiment"): False,
+        ("snapshots", "list"): False,
         ("snapshots", "show"): False, ("doctor",): False,
     }  # fmt: skip
     for path, none in without.items():
@@ -86,6 +87,8 @@ def test_figures_come_as_json_too():
         (("evaluate", "loop", "nowhere"), "forage data import"),
         (("evaluate", "loop", "nowhere", "--record", "x", "--seeds", "2"), "leave out --seeds"),
         (("evaluate", "loop", "nowhere", "--record", "x", "--contenders", "rrf"), "let learned be among"),
+        (("evaluate", "experiment"), "give one of LOG, --folder DIR and --topics"),
+        (("evaluate", "experiment", "--folder", "nowhere"), "with --topics"),
         (("snapshots", "list", "--folder", "nowhere"), "`manifests` and `contents`"),
         (("events", "tail", "searches"), "choose one of search.impressions"),
         (("topics", "check", "--bootstrap", "here"), "write 127.0.0.1:9092"),
