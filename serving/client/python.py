@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Any
 from uuid import uuid4
 
-from serving.client.sending import Sender
+from serving.client.sending import Event, Sender
 from serving.client.wire import Json, Wire
 
 RECENT, PEOPLE = 20, 10_000  # chosen entities kept for a person; people kept, the one longest unseen goes
@@ -50,15 +50,15 @@ class Page:
 class ForageClient:
     """One for the whole process, from any thread. Close it, or use it as a context: what is still to be told goes out then.
 
-    `token`: an API token with the scopes search and events: it vouches for what its holder tells; without one, the token of each search
-    does. `client_id`: the person, where there is only one (an app on a device); a server names the person with each search. `timeout`:
-    seconds that an answer may take; what is told later may take longer.
+    `token`: an API token, where the service asks for one; with the scope events it vouches for what its holder tells, else the token of
+    each search does. `client_id`: the person, where there is only one (an app on a device); a server names the person with each search.
+    `timeout`: seconds that an answer may take; what is told later may take longer.
     """
 
     def __init__(self, url: str, *, token: str = "", client_id: str | None = None, timeout: float = 2.0) -> None:
         self._wire = Wire(url, token=token, timeout=timeout)
         self._sender = Sender(Wire(url, token=token, timeout=10.0))
-        self._client_id, self._vouched = client_id, bool(token)
+        self._client_id = client_id
         self._recent: OrderedDict[str, deque[str]] = OrderedDict()
         self._lock = Lock()
 
@@ -83,7 +83,7 @@ class ForageClient:
             "type": "action", "action_id": uuid4().hex, "search_id": page.search_id, "ts": time.time_ns() // 1_000_000, "kind": kind,
             "entity_id": entity_id, **({"position": position} if position else {}), **({"attributes": attributes} if attributes else {}),
         }  # fmt: skip
-        return self._sender.put(None, action) if self._vouched else self._sender.put(page.client_id, action | {"token": page.token})
+        return self._sender.put(Event(action, page.token, page.client_id))
 
     def decide(self, query: str, *, client_id: str | None = None, k: int = 10, **more: Any) -> Mapping[str, Any]:
         """For an engine of one's own: which of its strategies to ask, and how deep: {"search_id", "decision", "degraded"}.
@@ -104,11 +104,11 @@ class ForageClient:
 
     def impression(self, page: Mapping[str, Any]) -> bool:
         """A page that an engine of one's own made and showed, as docs/producers.md has it. Needs an API token with the scope events."""
-        return self._sender.put(None, {"type": "impression", "ts": time.time_ns() // 1_000_000, **page})
+        return self._sender.put(Event({"type": "impression", "ts": time.time_ns() // 1_000_000, **page}))
 
     def action(self, action: Mapping[str, Any]) -> bool:
         """What was done with such a page. Needs an API token with the scope events."""
-        return self._sender.put(None, {"type": "action", "action_id": uuid4().hex, "ts": time.time_ns() // 1_000_000, **action})
+        return self._sender.put(Event({"type": "action", "action_id": uuid4().hex, "ts": time.time_ns() // 1_000_000, **action}))
 
     def recent(self, client_id: str | None = None) -> list[str]:
         """What this person chose lately, newest last."""

@@ -83,13 +83,18 @@ def test_pages_of_another_engine_are_told_as_they_are(service, client, within):
     within(lambda: (one := service.counted("racing", "g6")) and sum(one.acted) == 1 and sum(one.shown) == 1)
 
 
-def test_an_api_token_vouches_for_what_its_holder_tells(tmp_path, within):
-    with serving(tmp_path, tokens="search,events") as service, ForageClient(service.url, token=API_TOKEN) as client:
+@pytest.mark.parametrize("scopes", ["search,events", "search"])  # the second: an app on people's devices
+def test_an_api_token_vouches_for_what_its_holder_tells_or_each_search_does(tmp_path, within, scopes, caplog):
+    with serving(tmp_path, tokens=scopes) as service, ForageClient(service.url, token=API_TOKEN) as client:
         pages = [client.search("halo", client_id=f"u-{n}") for n in range(5)]
         for page in pages:  # of many people at once
-            client.record(page, "click", "g3")
+            client.record(page, "click", page.results[0].entity_id)
+            client.record(page, "like", page.results[0].entity_id)
         assert client.flush()
-        within(lambda: (one := service.counted("halo", "g3")) and one.evidence.clients == 5)
+        within(lambda: sum(sum(one.acted) for n in range(12) if (one := service.counted("halo", f"g{n}"))) == 10)
+        assert client.impression({"search_id": "other", "query": {"text": "x"}, "results": []})
+        assert client.flush()
+        assert ("needs an API token with the scope events" in caplog.text) == (scopes == "search")
         with ForageClient(service.url) as stranger, pytest.raises(Refused, match="401 unauthorized"):
             stranger.search("halo")
 
