@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from display.charts.svg import ROW, WIDE, Scale, bounds, breadth, circle, line, nothing, svg, text, ticks
+from display.charts.svg import ROW, WIDE, Scale, bounds, breadth, centred, circle, line, nothing, svg, text, ticks
 from display.numbers import number
 
-_HEAD, _AXIS = 22, 24
+_HEAD, _AXIS, _TALL = 22, 24, 40
 
 
 class Pair(NamedTuple):
@@ -26,18 +26,21 @@ def dumbbell(
     if not rows:
         return nothing(title, told, width=width)
     low, high = bounds([value for row in rows for value in (row.before, row.after)])
-    name_room = min(0.4 * width, max(breadth(row.name) for row in rows) + 10)
-    note_room = min(0.26 * width, max([breadth(row.note) for row in rows] + [breadth(note)]) + 12)
-    scale = Scale(low, high, name_room + 6, width - note_room - 6)
-    height = _HEAD + ROW * len(rows) + _AXIS
+    name_room = max(breadth(row.name) for row in rows) + 10
+    note_room = max([breadth(row.note) for row in rows] + [breadth(note)]) + 12
+    above = name_room + note_room > 0.6 * width  # then names stand above their dots, not beside them
+    tall, middle = (_TALL, _TALL - 12) if above else (ROW, ROW // 2)
+    scale = Scale(low, high, 8, width - 8) if above else Scale(low, high, name_room + 6, width - note_room - 6)
+    height = _HEAD + tall * len(rows) + _AXIS
     parts = [circle(6, 10, "hollow"), text(14, 14, names[0]), circle(30 + breadth(names[0]), 10, "full")]
     parts += [text(38 + breadth(names[0]), 14, names[1]), text(width, 14, note, "quiet", anchor="end")]
     for value in ticks(low, high, most=5 if width > 400 else 3):
         x = scale(value)
-        parts += [line(x, _HEAD, x, height - _AXIS, "grid"), text(x, height - 8, said(value), "tick", anchor="middle")]
+        parts += [line(x, _HEAD, x, height - _AXIS, "grid"), centred(x, height - 8, said(value), "tick", width=width)]
     for at, row in enumerate(rows):
-        y = _HEAD + at * ROW + ROW / 2
-        parts += [text(0, y + 4, row.name, room=name_room - 8), text(width, y + 4, row.note, "quiet", anchor="end")]
+        top = _HEAD + at * tall
+        y, base = top + middle, top + 18
+        parts += [text(0, base, row.name, room=width - note_room), text(width, base, row.note, "quiet", anchor="end")]
         if row.after is not None:
             parts.append(line(scale(row.before), y, scale(row.after), y, "way"))
         parts.append(circle(scale(row.before), y, "hollow"))
