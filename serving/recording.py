@@ -22,10 +22,8 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(AnyEvent)
 AnyJson = Annotated[
     Any,
     Field(
-        json_schema_extra={
-            "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Action", "Impression", "SuggestImpression", "SuggestAccept")]
-            + [{"description": "anything else is refused, alone"}],
-        }
+        description="one of the schemas Action, Impression, SuggestImpression and SuggestAccept, with `token` beside; "
+        "anything else is refused, alone"
     ),
 ]
 

@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.serving.http_shop import shop
 
 HERE = {"host": "localhost"}
-FEW = settings(max_examples=20, deadline=None, database=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=[*HealthCheck])
+FEW = settings(max_examples=10, deadline=None, database=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=[*HealthCheck])
 # What a decision says and what was found must agree: no schema can say so, and what the schema allows is refused.
 BETWEEN_FIELDS = {"/rank": [positive_data_acceptance]}
 
@@ -20,9 +20,9 @@ def test_whatever_is_sent_the_document_is_kept(tmp_path):
     with shop(tmp_path) as service:
         schema = schemathesis.openapi.from_asgi("/openapi.json", service.app, headers=HERE)
         operations = [found.ok() for found in schema.get_all_operations()]
-        counts = {(operation.path, mode): fuzzed(operation, mode) for operation in operations for mode in GenerationMode}
+        counts = {(operation.label, mode): fuzzed(operation, mode) for operation in operations for mode in GenerationMode}
         assert len(counts) == 2 * 13
-        assert sum(counts.values()) > 300
+        assert sum(counts.values()) > 150
 
 
 def fuzzed(operation, mode: GenerationMode) -> int:
