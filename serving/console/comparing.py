@@ -13,7 +13,7 @@ from serving.kept import Search
 from serving.site import Site
 from serving.view import View
 
-FIXED_MIX, NO_MEMORY = "fixed-mix", "no-memory"
+FIXED_MIX, NO_MEMORY, EVERYBODY = "fixed-mix", "no-memory", "everybody"
 READS_MEMORY = frozenset({"memory", "neighbours", "popular"})  # strategies that find what people chose
 
 
@@ -45,28 +45,32 @@ class Compared:
     said: str
 
 
-def choices(site: Site) -> list[tuple[str, str]]:
-    """(key, label) of what a page can be compared with."""
+def choices(site: Site, group: str = "") -> list[tuple[str, str]]:
+    """(key, label) of what the page of a shopper group can be compared with."""
     versions = {one.content_id: one for one in site.backend.versions()}
     in_use = site.backend.versions()[-1].content_id if versions else ""
     older = [(one.content_id, f"Version {one.seq}") for one in reversed([*versions.values()]) if one.content_id != in_use]
-    return [(FIXED_MIX, "the fixed mix"), (NO_MEMORY, "no memory"), *older]
+    whole = [(EVERYBODY, "all shopper groups")] if group else []
+    return [(FIXED_MIX, "the fixed mix"), (NO_MEMORY, "no memory"), *whole, *older]
 
 
 def compare(site: Site, search: Search, key: str) -> Compared:
     """The search answered by the version in use (A) and in another way (B), nothing of it recorded. Raises NotFound, CorruptFile."""
-    name = dict(choices(site)).get(key)
+    name = dict(choices(site, search.request.segment)).get(key)
     if name is None:
         raise NotFound(f"nothing to compare with is called {key!r}; pick from the list: versions are kept for some days only")
     here = site.backend.view()
+    whole = replace(search.request, segment="") if key == EVERYBODY else search.request
     a, b = (
-        [one.entity_id for one in site.pipeline.search(search.request, view=view, record=False, explore=False).impression.results]
-        for view in (here, _other(site, here, key))
+        [one.entity_id for one in site.pipeline.search(request, view=view, record=False, explore=False).impression.results]
+        for request, view in ((search.request, here), (whole, _other(site, here, key)))
     )
     return compared(key, name, a, b, lambda entity_id: thing(entity_id, here.catalog))
 
 
 def _other(site: Site, here: View, key: str) -> View:
+    if key == EVERYBODY:
+        return here
     if key == FIXED_MIX:
         return replace(here, policy=Mix("rrf", dict.fromkeys(here.retrievers, DEFAULT_DEPTH)))
     if key == NO_MEMORY:

@@ -129,6 +129,7 @@ def pages(site: "Site") -> list[BaseRoute]:
         Route("/", lambda request: RedirectResponse("/console/today", 303)),
         Route("/console", lambda request: RedirectResponse("/console/today", 303)),
         Route("/console/static/{version}/{name}", served),
+        Route("/console/pulse", lambda request: render(request, "pulse.html", site=site, screen=Screen(""))),
         Route("/console/theme", posted(choose_theme), methods=["POST"]),
     ]
     for name in SCREENS:  # imported here, because each is built on this module

@@ -18,7 +18,7 @@ from serving.console.comparing import choices, compare
 from serving.console.drawing import both as drawn
 from serving.console.finding import meant
 from serving.console.frame import Screen, back, from_here, posted, render
-from serving.console.trying import Tried, tried
+from serving.console.trying import Tried, keep, tried
 from serving.kept import Search
 from serving.lost import missing
 from serving.made import story
@@ -104,6 +104,7 @@ def _searched(request: Request, site: Site, asked: Asked) -> Response:
         token = site.signer.sign(asked.search, turned.request.client_id, turned.request.ts)
         wanted = wanted.model_copy(update={"client_id": turned.request.client_id, "search_id": asked.search, "token": token})
     answer = search(site, wanted, counted=counted)
+    keep(site, answer.search_id, answer.page)
     gone = RedirectResponse(asked.address(search=answer.search_id, count=counted), 303)
     gone.set_cookie(CLIENT, client, path="/console", httponly=True, samesite="strict", max_age=31_536_000)
     return gone
@@ -123,7 +124,7 @@ def _choose(site: Site, client: str | None, fields: Mapping[str, str]) -> None:
 
 
 def _shown(request: Request, site: Site, asked: Asked, kept: Search | None) -> Response:
-    values: dict[str, Any] = {"q": asked, "choices": choices(site), "said": "", "tried": None, "compared": None, "lost": None}
+    values: dict[str, Any] = {"q": asked, "choices": choices(site, asked.group), "said": "", "tried": None, "compared": None, "lost": None}
     if kept is None:
         screen = Screen(QUESTION, "Type what a shopper would type, and see which methods were asked and why each item is where it is.")
         return render(request, "try.html", site=site, screen=screen, samples=site.live.read().newest[:SAMPLES], **values)

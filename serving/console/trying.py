@@ -82,6 +82,14 @@ def tried(site: Site, search: Search, *, fields: Sequence[str] = ()) -> Tried:
     return Tried(search, rows, entered, sum(row.moved != 0 for row in rows), fields_of(results, search.view.catalog))
 
 
+def keep(site: Site, search_id: str, page: int) -> Search | None:
+    """The search, kept from now on as one that somebody looks at: traffic does not push it out."""
+    search = site.kept.get(search_id, page)
+    if search is not None:
+        site.kept.put(search, looked_at=True)
+    return search
+
+
 def again(site: Site, search: Search, view: View) -> Page:
     """The same search with the same strategies asked, on another view; nothing is recorded."""
     return site.pipeline.search(search.request, decision=search.page.impression.decision, view=view, record=False)
@@ -119,6 +127,8 @@ def test_of(placement: Placement) -> tuple[str, str]:
     """Which kind of test a place was, and with what chance; empty words for a place by score."""
     if placement.mode == "score":
         return "", ""
+    if placement.mode == "team":
+        return f"picked by {placement.team.upper()}", ""
     return PLACEMENTS[placement.mode].label, one_in(placement.p) if placement.p < 1.0 else ""
 
 

@@ -17,7 +17,7 @@ from schemas.errors import NotFound
 from serving.console.drawing import both as drawn
 from serving.console.finding import meant
 from serving.console.frame import Screen, render
-from serving.console.trying import thing
+from serving.console.trying import keep, thing
 from serving.explaining import Difference, Explanation, explain, title_of
 from serving.kept import Search
 from serving.lost import missing
@@ -33,7 +33,7 @@ def routes(site: Site) -> list[BaseRoute]:
     def show(request: Request) -> Response:
         search_id, entity_id = request.path_params["search_id"], request.path_params["entity_id"]
         page = request.query_params.get("page", "1")
-        search = site.kept.get(search_id, int(page) if page.isascii() and page.isdigit() and len(page) < 5 else 1)
+        search = keep(site, search_id, int(page) if page.isascii() and page.isdigit() and len(page) < 5 else 1)
         if search is None:
             raise NotFound(
                 "The explanation is gone: the last searches of this server are kept, and this one is no longer among them. Search again."

@@ -199,3 +199,18 @@ def test_a_wrong_token_is_told_so(guarded):
 
 def test_an_open_service_asks_nobody_to_sign_in(console):
     assert get(console, "/console/sign-in").headers["location"] == "/console/today"
+
+
+def test_what_is_from_before_is_said_to_be(console, window):
+    """The server falls silent: the bar says so after a while, and stops saying so when it is back."""
+    one = window()
+    one.page.clock.install()
+    page = one.open("/console/words")
+    page.route("**/console/pulse", lambda route: route.abort())
+    page.clock.run_for(6_000)
+    page.get_by_text("what you see is from before").wait_for(state="visible")
+    page.unroute("**/console/pulse")
+    page.clock.run_for(20_000)
+    page.get_by_text("what you see is from before").wait_for(state="hidden")
+    assert all("ERR_FAILED" in said for said in one.wrong)
+    one.wrong.clear()

@@ -4,8 +4,8 @@
 import { localTimes } from "./times.js";
 
 let paused = false;
-let failures = 0;
-let timer = 0;
+const failures = new Map();
+const timers = new Map();
 
 export function live() {
   const button = document.querySelector("[data-pause]");
@@ -20,26 +20,34 @@ export function live() {
   schedule();
 }
 
+// Parts come from the page's own address, or from data-from; those of one address are fetched together.
 export function schedule() {
-  clearTimeout(timer);
-  const periods = [...document.querySelectorAll("[data-live]")].map((one) => Number(one.dataset.live));
-  if (periods.length === 0) return;
-  const seconds = Math.min(...periods) * Math.min(12, 2 ** failures);
-  timer = setTimeout(async () => {
-    if (!paused && !document.hidden) await refresh();
-    schedule();
-  }, seconds * 1000);
+  const periods = new Map();
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const address = part.dataset.from ?? location.href;
+    periods.set(address, Math.min(periods.get(address) ?? Infinity, Number(part.dataset.live)));
+  }
+  for (const timer of timers.values()) clearTimeout(timer);
+  timers.clear();
+  for (const [address, seconds] of periods) wait(address, seconds * Math.min(12, 2 ** (failures.get(address) ?? 0)));
 }
 
-async function refresh() {
+function wait(address, seconds) {
+  timers.set(address, setTimeout(async () => {
+    if (!paused && !document.hidden) await refresh(address);
+    schedule();
+  }, seconds * 1000));
+}
+
+async function refresh(address) {
   try {
-    const answer = await fetch(location.href, { credentials: "same-origin" });
+    const answer = await fetch(address, { credentials: "same-origin" });
     if (!answer.ok) throw new Error(String(answer.status));
     swap(parsed(await answer.text()));
-    failures = 0;
+    failures.delete(address);
     document.documentElement.removeAttribute("data-stale");
   } catch {
-    failures += 1;
+    failures.set(address, (failures.get(address) ?? 0) + 1);
     document.documentElement.setAttribute("data-stale", "");
   }
 }
