@@ -47,13 +47,17 @@ def serve(
     from ops.serving.opening import serve as answer
     from ops.serving.site import check_exposed, grants_of
     from ops.serving.subscribed import SubscribedBackend
+    from ops.trials import parse_trial
     from serving.outcomes import OutcomeSums
 
     config = here(bootstrap)
     if strategies:
         config = replace(config, strategies=strategy_entries(strategies, given_as="--strategies"))
     logs.configure("serve", form=log_format or config.log_format, instance=config.instance)
-    check_exposed(host, open_=not grants_of(config))  # before a catalogue is read for minutes
+    # Before a catalogue is read for minutes:
+    check_exposed(host, open_=not grants_of(config))
+    if trial:
+        parse_trial(trial)
     os.umask(0o077)  # the state holds what people searched for: it is for this user alone
     dataset, outcomes = Dataset(data), OutcomeSums()
     typer.echo(f"reading {data}", err=True)

@@ -57,6 +57,7 @@ class EmbeddedBackend:
         self._stages, self._failed, self._refused = Stages(), "", ""
         self._queue: Queue[Event] = Queue(ROOM)
         self._taken: list[Event] = []
+        self._written = 0  # in the log, and not counted yet
         self._closing, self._published = threading.Event(), -PUBLISH_EVERY
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._publishing = Publishing(folder / "snapshots", definition)
@@ -120,7 +121,7 @@ class EmbeddedBackend:
     def flow(self) -> Flow:
         kinds = dict(self._learning.kinds)
         aside = {name.removeprefix("quarantined_"): kinds.pop(name) for name in [*kinds] if name.startswith("quarantined_")}
-        behind = self._queue.qsize() + len(self._taken)
+        behind = self._queue.qsize() + len(self._taken) + self._written
         return Flow(self._stages.read(kinds), behind, self._learning.counted_up_to, aside, kinds)
 
     def troubles(self) -> Sequence[Trouble]:
@@ -166,11 +167,12 @@ class EmbeddedBackend:
         self._take()
         now = _now()
         self._learning.record(self._taken, now)
-        self._taken = []
+        self._taken, self._written = [], len(self._taken)
         self._learning.pass_time(now)
         before = self._learning.kinds.total()
         self._learning.step()
         self._stages.counted(self._learning.kinds, changed=self._learning.kinds.total() != before)
+        self._written = 0
         self._learning.recall()
         self._learning.fit()
         self._publish(now)
