@@ -1,5 +1,6 @@
 """What runs now, what changed, how do I go back?"""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from serving.console.frame import Screen, may, posted, render
 if TYPE_CHECKING:
     from serving.site import Site
 
+_ORDER_ID = re.compile(r"[0-9a-f-]{32,}")  # what stands there in place of words where orders come by Kafka
 QUESTION = "What runs now, what changed, how do I go back?"
 REASON = 120  # letters of a reason
 NEWEST, MOST = 10, 50  # updates, and rows in all, that are listed: a publisher makes thousands a day
@@ -113,7 +115,7 @@ def _version(one: Manifest, live: Manifest, first: int, may_operate: bool) -> Ve
         content_id=one.content_id,
         created=one.created,
         how=_HOW.get(action, action or "published"),
-        note=note.strip(),
+        note="" if _ORDER_ID.fullmatch(note) else note.strip(),
         same_as=first if first != one.seq else None,
         live=one.seq == live.seq,
         held=one.pinned,

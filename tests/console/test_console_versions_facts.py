@@ -58,6 +58,12 @@ def test_going_back_is_a_new_version_with_old_contents():
     assert [row.refused for row in found.versions] == ["In use now.", "", "The version in use has the same contents."]
 
 
+def test_the_id_of_an_order_is_no_reason():
+    reason = "pin:0b7a4c1e-3d59-4f2a-9c55-0a6a7b1c2d3e"
+    found = facts([published(content(), 1), published(content(), 2, reason=reason, pinned=True)], ago=ago)
+    assert found.versions[0].said == "held, same contents as version 1"
+
+
 def test_who_may_not_operate_is_told_what_is_missing():
     found = facts([published(content(p=0.9), 1), published(content(p=0.3), 2)], ago=ago, may_operate=False)
     assert [row.refused for row in found.versions] == ["In use now.", "Sign in with a token that has the right “operate”."]
