@@ -85,8 +85,6 @@ def test_screens_with_data_fit_and_can_be_used_by_everybody(window, console, fit
         if name in CHECKED[size]:
             accessible(page)
         told = page.locator("svg.chart").evaluate_all(TOLD)
-            "all => all.map((one) => ['title', 'desc'].map((of) => one.querySelector(of)?.textContent))"
-        )
         assert all(all(one) for one in told), f"every chart of {name} says what it shows"
 
 
