@@ -61,10 +61,9 @@ def with_trial(plan: TrialPlan, *, content: Content | None = None) -> Callable[[
 
     `content` is the version to compare with, if the plan names one. Raises InvalidSetting when it is missing or another one.
     """
-    if (plan.against != RRF) != (content is not None and content.content_id.startswith(plan.against)):
-        raise InvalidSetting(
-            f"experiment {plan.name} compares with {plan.against}, got {content and content.content_id}; give that version"
-        )
+    given = content.content_id if content is not None else RRF
+    if not given.startswith(plan.against):
+        raise InvalidSetting(f"experiment {plan.name} compares with {plan.against}, got {given}; give that version")
     other = Policy(content, seq=0) if content is not None else None
     make = Interleaved if plan.mode == "interleave" else Split
     return lambda policy: make(plan.name, policy, other or fixed_mix(policy.definition), plan.share)
