@@ -102,8 +102,8 @@ def _cards(figures: Figures) -> str:
     cards = [
         (f"{learned[0]:.2f} → {learned[-1]:.2f}", "page quality (nDCG@10), first and last"),
         (f"{100 * clicks[0]:.0f} → {100 * clicks[-1]:.0f}", "clicks per hundred searches"),
-        (f"{asked[0]:.1f} → {asked[-1]:.1f}", f"strategies asked per search, of {len(figures['groups']['topical']['chance'])}"),
-        (f"{figures['memory']['pairs']:,}", "pairs of query and entity remembered"),
+        (f"{asked[0]:.1f} → {asked[-1]:.1f}", f"methods asked per search, of {len(figures['groups']['topical']['chance'])}"),
+        (f"{figures['memory']['pairs']:,}", "pairs of search and item remembered"),
     ]
     return "".join(f'<li class="card"><b>{escape(figure)}</b><span>{escape(what)}</span></li>' for figure, what in cards)
 
@@ -167,7 +167,7 @@ def _chances(figures: Figures) -> str:
             now = one["chance"][name]
             cells.append(f'<td class="tint {heat(now or 0.0)}">{percent(now)}<small>first {percent(one["first"].get(name))}</small></td>')
         rows.append(f"<tr><th>{_named(name)}</th>{''.join(cells)}</tr>")
-    return f'<table class="tinted"><tr><th></th>{groups}</tr><tr><th>Strategy</th>{head}</tr>{"".join(rows)}</table>'
+    return f'<table class="tinted"><tr><th></th>{groups}</tr><tr><th>Method</th>{head}</tr>{"".join(rows)}</table>'
 
 
 def _over_time(figures: Figures) -> str:
@@ -202,7 +202,7 @@ def _known(one: Mapping[str, Any]) -> str:
     kind = in_full(one["kind"])
     title = f"<h3>“{escape(one['query'])}” <small>({escape(kind)}, searched {one['searches']:,} times)</small></h3>"
     if not one["pairs"]:
-        return f'<div class="known">{title}<p>Nothing known yet: no entity was chosen by two people.</p></div>'
+        return f'<div class="known">{title}<p>Nothing known yet: no item was chosen by two people.</p></div>'
     rows = "".join(
         f'<tr><td>{escape(pair["title"])}<span class="type">{escape(pair["type"])}, shown {pair["shown"]:,}, '
         f"clicked {pair['clicked']:,}</span></td><td>{small_line(pair['expected'], pair['now'], pair['true'])}</td>"
@@ -235,7 +235,7 @@ def _finds(examples: Sequence[Mapping[str, Any]]) -> str:
     if not examples:
         return ""
     rows = [[one["query"], f"{one['title']} ({one['type']})", one["how"], f"{one['clicks']:,}"] for one in examples]
-    return f'<div class="texts">{_table(["Query", "What was found", "How it came to the page", "Clicks"], rows)}</div>'
+    return f'<div class="texts">{_table(["Search", "What was found", "How it came to the page", "Clicks"], rows)}</div>'
 
 
 def _curve(figures: Figures) -> str:

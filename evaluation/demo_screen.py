@@ -70,7 +70,7 @@ def line(scene: Scene, watched: Sequence[Watched]) -> str:
     """One window in one plain line, for where nothing can be drawn."""
     window = watched[-window_of(scene.searches) :]
     told = "   ".join(f"{named(name).lower()} {_quality_of(name, window):.3f}" for name in (LEARNED, RRF, CONVEX))
-    return f"{len(watched):>7,} searches   {told}   {_mean(window, lambda one: one.asked):.2f} strategies a search"
+    return f"{len(watched):>7,} searches   {told}   {_mean(window, lambda one: one.asked):.2f} methods a search"
 
 
 def drift_line(scene: Scene) -> str:
@@ -91,8 +91,8 @@ def _progress(scene: Scene, done: int, glyphs: Glyphs) -> list[Part]:
 def _world(scene: Scene, done: int) -> str:
     if scene.drift_at and done > scene.drift_at:
         return drift_line(scene)
-    entities = sum(scene.about["catalogue"].values())
-    return f"{scene.about['people']} people search a music catalogue of {entities} entities; their wishes change at {scene.drift_at:,}"
+    items = sum(scene.about["catalogue"].values())
+    return f"{scene.about['people']} people search a music catalogue of {items} items; their wishes change at {scene.drift_at:,}"
 
 
 def _quality(name: str, scene: Scene, watched: Sequence[Watched], glyphs: Glyphs) -> list[Part]:

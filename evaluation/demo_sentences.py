@@ -34,7 +34,7 @@ def verdict(figures: Figures) -> Verdict:
     learned = figures["quality"][LEARNED]
     told = f"Page quality: {between}, over the last {figures['settled']:,} searches. It went from {learned[0]:.2f} to {learned[-1]:.2f}."
     if all(one["low"] > 0 for one in ahead.values()):
-        return Verdict("AHEAD", "ahead", f"Forage's pages are better than both fixed mixes of the same strategies. {told}")
+        return Verdict("AHEAD", "ahead", f"Forage's pages are better than both fixed mixes of the same methods. {told}")
     if behind := [named(name).lower() for name, one in ahead.items() if one["high"] < 0]:
         return Verdict("BEHIND", "behind", f"Forage's pages are not as good as the {' and the '.join(behind)}. {told}")
     even = [named(name).lower() for name, one in ahead.items() if one["low"] <= 0]
@@ -90,13 +90,13 @@ def asked(figures: Figures) -> str:
     out = []
     for group, one in chance.items():
         likely = [named(name) for name, p in sorted(one.items(), key=lambda pair: (-(pair[1] or 0.0), pair[0])) if (p or 0.0) >= LIKELY]
-        out.append(f"{named(group)} queries mostly get {listed(likely) if likely else 'no strategy more often than not'}.")
+        out.append(f"{named(group)} searches mostly get {listed(likely) if likely else 'no method more often than not'}.")
     topical, spear = chance["topical"], chance["spearfishing"]
     gaps = {name: topical[name] - spear[name] for name in topical if None not in (topical[name], spear[name])}
     name = max(gaps, key=lambda one: (abs(gaps[one]), one), default=None)
     if name is None or abs(gaps[name]) < MOVED:
-        return " ".join([*out, f"No strategy's chance differs by more than {percent(MOVED)} between the two."])
-    told = f"{named(name)} differs most: asked for {percent(topical[name])} of topical and {percent(spear[name])} of spearfishing queries."
+        return " ".join([*out, f"No method's chance differs by more than {percent(MOVED)} between the two."])
+    told = f"{named(name)} differs most: asked for {percent(topical[name])} of topical and {percent(spear[name])} of spearfishing searches."
     return " ".join([*out, told])
 
 
@@ -108,9 +108,9 @@ def moved(figures: Figures) -> str:
     change = {name: p - one["drift"][name] for name, p in one["chance"].items() if None not in (p, one["drift"].get(name))}
     told = sorted((name for name, by in change.items() if abs(by) >= MOVED), key=lambda name: (-abs(change[name]), name))[:3]
     if not told:
-        return f"Since the drift, no strategy's chance on topical queries has moved by more than {percent(MOVED)}."
+        return f"Since the drift, no method's chance on topical searches has moved by more than {percent(MOVED)}."
     parts = [f"{named(name)} from {percent(one['drift'][name])} to {percent(one['chance'][name])}" for name in told]
-    return f"Since the drift, chances on topical queries moved: {listed(parts)}."
+    return f"Since the drift, chances on topical searches moved: {listed(parts)}."
 
 
 def album(figures: Figures) -> str:
@@ -143,10 +143,10 @@ def tried(figures: Figures) -> str:
     """What exploration found."""
     found, thanks = figures["tried"], figures["thanks"]
     if not found["known"]:
-        return f"Of {found['pairs']:,} pairs of a query and an entity that people chose, none is known only because something was tried."
+        return f"Of {found['pairs']:,} pairs of a search and an item that people chose, none is known only because something was tried."
     share = found["known"] / found["pairs"]
     return (
-        f"Of {found['pairs']:,} pairs of a query and an entity that people chose, {found['known']:,} ({percent(share)}) are known only "
+        f"Of {found['pairs']:,} pairs of a search and an item that people chose, {found['known']:,} ({percent(share)}) are known only "
         f"because something was tried. In the last {figures['window']:,} searches {percent(thanks[-1])} of all clicks went to such a pair."
     )
 
@@ -197,7 +197,7 @@ def memory(figures: Figures) -> str:
     """How far memory moved the scores towards the truth."""
     pairs = [pair for one in figures["memory"]["known"] for pair in one["pairs"]]
     if not pairs:
-        return "Nothing is known yet: no entity was chosen by two people."
+        return "Nothing is known yet: no item was chosen by two people."
     first, last = (_mean([abs(pair[of] - pair["true"]) for pair in pairs]) for of in ("expected", "now"))
     nearer = sum(abs(pair["now"] - pair["true"]) < abs(pair["expected"] - pair["true"]) for pair in pairs)
     return (

@@ -40,8 +40,8 @@ def _folded(sentence: str) -> str:
 def _asked(figures: Mapping[str, Any]) -> str:
     kinds = figures["kinds"]
     rows = [[named(name), *(percent(one["chance"][name]) for one in kinds.values())] for name in figures["groups"]["topical"]["chance"]]
-    head = f"Chance of being asked, last {figures['settled']:,} searches: three topical kinds of query, then three spearfishing"
-    return f"{_folded(head)}\n{grid([['strategy', *map(named, kinds)], *rows])}"
+    head = f"Chance of being asked, last {figures['settled']:,} searches: three topical kinds of search, then three spearfishing"
+    return f"{_folded(head)}\n{grid([['method', *map(named, kinds)], *rows])}"
 
 
 def _by_kind(figures: Mapping[str, Any]) -> str:
@@ -58,7 +58,7 @@ def _by_kind(figures: Mapping[str, Any]) -> str:
 def _memory(figures: Mapping[str, Any]) -> str:
     memory = figures["memory"]
     lines = [
-        f"Memory: {memory['rows']:,} rows, {memory['pairs']:,} pairs of a query and an entity, {memory['queries']:,} queries",
+        f"Memory: {memory['rows']:,} rows, {memory['pairs']:,} pairs of a search and an item, {memory['queries']:,} searches",
         _folded(say.memory(figures)),
     ]
     head = ["best known", "shown", "clicked", "expected", "now", "true"]
@@ -68,5 +68,5 @@ def _memory(figures: Mapping[str, Any]) -> str:
             for pair in one["pairs"]
         ]
         lines += ["", f"'{one['query']}' ({one['kind']}, searched {one['searches']} times)"]
-        lines.append(grid([head, *rows]) if rows else "nothing known yet: no entity was chosen by two people")
+        lines.append(grid([head, *rows]) if rows else "nothing known yet: no item was chosen by two people")
     return "\n".join(lines)

@@ -32,7 +32,7 @@ class Lines(Audience):
         self._scene = Scene(about, searches, drift_at, strategies)
         entities = sum(about["catalogue"].values())
         self._say(
-            f"A music catalogue of {entities} entities and {about['people']} people, made from seed {about['seed']}; "
+            f"A music catalogue of {entities} items and {about['people']} people, made from seed {about['seed']}; "
             f"{searches:,} searches, each learned from before the next."
         )
 

@@ -131,7 +131,7 @@ def test_sentences_are_computed(figures):
     assert "Word match differs most: asked for 60 % of topical and 90 % of spearfishing" in say.asked(figures).replace(
         "\N{NO-BREAK SPACE}", " "
     )
-    assert "no strategy's chance on topical queries has moved" in say.moved(figures)
+    assert "no method's chance on topical searches has moved" in say.moved(figures)
     assert "5 (10 %) are known only because something was tried" in say.tried(figures).replace("\N{NO-BREAK SPACE}", " ")
     assert say.examination(figures) == "The estimate is right: over the 10 places it is off by 0.04 on average, the start by 0.27."
     assert say.memory(figures) == (

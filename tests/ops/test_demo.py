@@ -82,7 +82,7 @@ def test_progress_is_told_while_it_runs_and_the_page_is_where_it_says(demo):
     result, told = demo
     first, *lines = told.splitlines()
     assert [line.split()[0] for line in lines] == ["100", "200", "drift:", "300", "400"]
-    assert f"{sum(result.figures['catalogue'].values())} entities" in first
+    assert f"{sum(result.figures['catalogue'].values())} items" in first
     assert result.page.name == "demo.html"
     assert f"{result.figures['memory']['pairs']:,}" in result.page.read_text("utf-8")
     assert text(result.figures).count("\n") > 30
