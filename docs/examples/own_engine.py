@@ -72,15 +72,17 @@ def ranked(forage, person, query, decided, **more):
 
 
 def main(mode, url, people=60):
-    places, draw = [], random.Random(mode)
+    seen, said, draw = [], [], random.Random(mode)
     with ForageClient(url) as forage:
         for number in range(people):
             query = draw.choice(sorted(WANTED))
             shown, judged, click = {"observe": observe, "shadow": shadow, "live": live}[mode](forage, f"{mode}-{number}", query)
             if WANTED[query] in shown:
                 click(WANTED[query])
-            places.append(judged.index(WANTED[query]) + 1 if WANTED[query] in judged else 10)
-    print(f"{mode}: {people} people found what they wanted at place {sum(places) / people:.1f}")
+            for places, page in ((seen, shown), (said, judged)):
+                places.append(page.index(WANTED[query]) + 1 if WANTED[query] in page else 10)
+    would = f"; Forage would have put it at {sum(said) / people:.1f}" if mode == "shadow" else ""
+    print(f"{mode}: what {people} people wanted stood at place {sum(seen) / people:.1f}{would}")
 
 
 if __name__ == "__main__":
