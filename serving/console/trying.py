@@ -128,7 +128,7 @@ def test_of(placement: Placement) -> tuple[str, str]:
     if placement.mode == "score":
         return "", ""
     if placement.mode == "team":
-        return f"picked by {placement.team.upper()}", ""
+        return f"picked by {placement.team.upper()}" if placement.team else "both agree", ""
     return PLACEMENTS[placement.mode].label, one_in(placement.p) if placement.p < 1.0 else ""
 
 

@@ -1,6 +1,6 @@
 // Parts of a page that are fetched again: <div id="..." data-live="5"> every 5 seconds, from the page's own address.
 // A part rests while it holds the pointer or an unnamed focus, so that nothing moves under somebody's hands; one whose rows keep their
-// places says data-steady and does not rest. Rows with an id whose text changed are lit up.
+// places says data-steady and does not rest. Rows with an id light up when what they watch (data-watch, else all their text) changes.
 import { localTimes } from "./times.js";
 
 let paused = false;
@@ -88,5 +88,6 @@ function replace(old, now) {
 }
 
 function plain(row) {
-  return row.textContent.replace(/\s+/g, " ").trim();
+  const watched = [...row.querySelectorAll("[data-watch]")];
+  return (watched.length ? watched : [row]).map((one) => one.textContent.replace(/\s+/g, " ").trim()).join("|");
 }
