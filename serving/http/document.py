@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression
+from serving.http.examples import EXAMPLES
 from serving.http.route import RIGHT
 from serving.site import Site
 
@@ -35,8 +36,16 @@ def _document(app: FastAPI, site: Site) -> dict[str, Any]:
     components["schemas"] |= models_json_schema(events, ref_template=_REF)[1]["$defs"] | components["schemas"]  # type: ignore[arg-type]
     if not site.access.open:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    for path in document["paths"].values():
-        for operation in path.values():
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _illustrate(operation, *EXAMPLES[method, path])
             if site.access.open or RIGHT not in operation:
                 operation.pop("security", None)
     return document
+
+
+def _illustrate(operation: dict[str, Any], asked: object, answered: object) -> None:
+    for kind in operation["responses"]["200"]["content"].values():
+        kind["example"] = answered
+    for kind in operation.get("requestBody", {}).get("content", {}).values():
+        kind["example"] = asked
