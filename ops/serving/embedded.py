@@ -122,7 +122,7 @@ class EmbeddedBackend:
         kinds = dict(self._learning.kinds)
         aside = {name.removeprefix("quarantined_"): kinds.pop(name) for name in [*kinds] if name.startswith("quarantined_")}
         behind = self._queue.qsize() + len(self._taken) + self._written
-        return Flow(self._stages.read(kinds), behind, self._learning.counted_up_to, aside, kinds)
+        return Flow(self._stages.read(), behind, self._learning.counted_up_to, aside, kinds)
 
     def troubles(self) -> Sequence[Trouble]:
         found = list(self._in_use.missing)

@@ -1,7 +1,7 @@
 """Counts and ages of the stages that an event passes, for `serving.backend.Flow`."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from serving.backend import Stage
@@ -31,10 +31,10 @@ class Stages:
                 if (more := sum(kinds.get(kind, 0) for kind in of) - self._count[name]) > 0:
                     self.passed(name, more)
 
-    def read(self, kinds: Mapping[str, int] | None = None) -> Sequence[Stage]:
-        """All stages in order. Without `kinds` those that the kernels count are not known here."""
+    def read(self, *, unknown: Collection[Name] = ()) -> Sequence[Stage]:
+        """All stages in order; of some it is not known in this process how many passed."""
         now = time.monotonic()
         return [
-            Stage(name, None if kinds is None and name in OF else self._count[name], now - self._last[name] if name in self._last else None)
+            Stage(name, None if name in unknown else self._count[name], now - self._last[name] if name in self._last else None)
             for name in NAMES
         ]

@@ -129,7 +129,7 @@ class SubscribedBackend:
     def flow(self) -> Flow:
         policy, memory = self._policy.staleness(), self._memory.staleness()
         silent = max(policy.silent, memory.silent)
-        return Flow(self._stages.read(None), memory.lag, self._concluded_up_to, None, None, silent)
+        return Flow(self._stages.read(unknown=("matched", "counted")), memory.lag, self._concluded_up_to, None, None, silent)
 
     def troubles(self) -> Sequence[Trouble]:
         found = list(self._in_use.missing)
