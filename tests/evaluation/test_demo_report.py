@@ -200,7 +200,7 @@ def test_page_holds_the_figures_and_closes_what_it_opens(figures):
         "+0.300",
         "+0.30",
         "0.70",
-        "forage demo --seed 3 --searches 1200",
+        "forage demo --no-serve --seed 3 --searches 1200",
         "−",
         ">drift<",
     ):
