@@ -34,7 +34,7 @@ def dumbbell(
     height = _HEAD + tall * len(rows) + _AXIS
     parts = [circle(6, 10, "hollow"), text(14, 14, names[0]), circle(30 + breadth(names[0]), 10, "full")]
     parts += [text(38 + breadth(names[0]), 14, names[1]), text(width, 14, note, "quiet", anchor="end")]
-    for value in ticks(low, high, most=5 if width > 400 else 3):
+    for value in ticks(low, high, most=5 if width > 400 else 4):
         x = scale(value)
         parts += [line(x, _HEAD, x, height - _AXIS, "grid"), centred(x, height - 8, said(value), "tick", width=width)]
     for at, row in enumerate(rows):

@@ -12,9 +12,7 @@ from display.charts.line import Line, Mark, over_time
 from display.charts.matrix import MatrixRow, matrix
 from display.charts.number_line import small_line, weighted_mean
 from display.charts.reliability import Bin, reliability
-from display.charts.spark import spark
 from display.charts.svg import NARROW, WIDE
-from display.charts.versions import Version, versions
 from display.charts.waterfall import MOST, Step, waterfall
 from display.colours import style
 
@@ -61,13 +59,6 @@ CASES = [
     (reliability, "zeros", ([Bin(0.0, None, None, None, 0)],), {}),
     (reliability, "one", ([Bin(0.1, 0.1, 0.0, 0.4, 12)],), {}),
     (reliability, "gaps", ([Bin(0.1, None, None, None, 2), Bin(0.5, 0.6, 0.4, 0.8, 300)],), {}),
-    (versions, "none", ([],), {}),
-    (versions, "one", ([Version("Version 1", "first", ("in use",))],), {}),
-    (versions, "much", ([Version("Version 3", "went back", ("in use",), 2), Version(LONG, LONG, (LONG,)), Version("1", "update")],), {}),
-    (spark, "none", ([],), {}),
-    (spark, "one", ([3.0],), {}),
-    (spark, "zeros", ([0.0, 0.0],), {}),
-    (spark, "gaps", ([None, 1.0, None, 2.0, None],), {}),
 ]  # fmt: skip
 IDS = [f"{chart.__name__}-{name}" for chart, name, _, _ in CASES]
 CLASSES = set(re.findall(r"\.([a-z]\w*)", style()))
