@@ -111,7 +111,7 @@ def test_every_make_target_named_exists_and_every_one_is_named():
 
 def test_every_event_type_named_exists_and_every_one_is_named():
     lines = all_code(history=False)
-    in_json = {name for line in lines for name in re.findall(r"""["']?type["']?\s*[:=]\s*["'](\w+)["']""", line)}
+    in_json = {name for line in lines for name in re.findall(r"""(?<!\w)["']?type["']?\s*[:=]\s*["'](\w+)["']""", line)}
     assert in_json - MESSAGES.keys() == set()
     words = {word for line in lines for word in re.findall(r"\w+", line)}
     assert event_types() - words == set()

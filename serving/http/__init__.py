@@ -1,3 +1,1 @@
-"""The HTTP service over the one search path: routes, limits, signed tokens, API tokens.
-
-Only this and the console know the ASGI framework."""
+"""The HTTP API: the service as an ASGI app, its routes, limits and refusals. Only this and the console know the ASGI framework."""
