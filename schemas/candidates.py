@@ -16,7 +16,10 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One search as the strategies and the policy see it. `query_key` and `query_class` come from `schemas.ids`."""
+    """One search as the strategies and the policy see it. `query_key` and `query_class` come from `schemas.ids`.
+
+    Without `explore` nothing about it is left to chance, on all its pages.
+    """
 
     search_id: str
     ts: int
@@ -32,6 +35,7 @@ class Request:
     context: Context = field(default_factory=Context)
     profile: Mapping[str, object] = field(default_factory=dict)
     recent: Sequence[str] = ()
+    explore: bool = True
 
 
 class Evidence(NamedTuple):

@@ -80,12 +80,12 @@ class Pipeline:
         asked (or all that is asked fails), the page is empty, and that is logged too.
 
         `view` answers instead of the current one. Without `record` nobody learns from the search: no impression, no shadow strategies.
-        Without `explore` nothing is left to chance (Policy.greedy), and the log says that nothing was.
+        Without `explore`, here or in the request, nothing is left to chance (Policy.greedy), and the log says that nothing was.
         """
         clock = self._clock
         began = clock()
         view = view or self._views()
-        policy = view.policy if explore else view.policy.greedy()
+        policy = view.policy if explore and request.explore else view.policy.greedy()
         impression = head(request)
         decided = decision or policy.decide(replace(request, page=1), available=self._asker.available(view.available), memory=view.memory)
         if not record:

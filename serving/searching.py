@@ -112,11 +112,12 @@ def search(site: Site, asked: SearchRequest, *, counted: bool = True, view: View
     now = site.clock()
     before = _before(site, asked, now)
     if before is None:
-        request, decision, view = asked.request(site.new_id(), now), None, view or site.backend.view()
+        request = replace(asked.request(site.new_id(), now), explore=asked.explore)
+        decision, view = None, view or site.backend.view()
     else:
         request, decision, view = replace(before.request, page=asked.page, ts=now), before.page.impression.decision, before.view
         counted = before.counted
-    page = site.pipeline.search(request, decision=decision, view=view, record=counted, explore=asked.explore)
+    page = site.pipeline.search(request, decision=decision, view=view, record=counted)
     site.kept.put(Search(request, page, view, counted))
     site.live.searched(page, ms=page.timing.get("total", 0.0), counted=counted)
     return answer(site, page, view)

@@ -56,7 +56,9 @@ def test_without_chance_what_is_likelier_than_not_is_asked_and_the_page_is_the_r
         ]
         assert [one.entity_id for one in impression.results] == [one.entity_id for one in page.ranked[:5]]
         assert {(one.placement.mode, one.placement.p, one.placement.draw_p) for one in impression.results} == {("score", 1.0, 1.0)}
-        second = kitchen.pipeline.search(replace(asked, page=2), decision=decision_of(page), explore=False)
+        calm = replace(asked, explore=False)
+        assert kitchen.pipeline.search(calm).impression.results == impression.results, "the request can say it for all its pages"
+        second = kitchen.pipeline.search(replace(calm, page=2), decision=decision_of(page))
         assert [one.entity_id for one in second.impression.results] == [one.entity_id for one in page.ranked[5:10]]
     modes = {
         one.placement.mode for n in range(40) for one in kitchen.pipeline.search(request("halo", search_id=f"s-{n}")).impression.results
