@@ -11,8 +11,9 @@ from schemas.snapshots import Content
 from serving import view
 from serving.experiments import Interleaved, Mix, Split
 
+Mode = Literal["interleave", "split"]
 RRF = "rrf"
-DEFAULT_SHARE = {"interleave": 0.2, "split": 0.1}
+DEFAULT_SHARE: dict[Mode, float] = {"interleave": 0.2, "split": 0.1}
 LEARNING = frozenset({"memory", "neighbours", "xmr"})  # kinds of strategies that find what people chose: a mix with them learns, too
 SHELF = frozenset({"popular", "fresh"})  # kinds that answer without a query; to one they add little but the same pages for all
 _CONTENT = re.compile(r"[0-9a-f]{12,64}")
@@ -21,7 +22,7 @@ _CONTENT = re.compile(r"[0-9a-f]{12,64}")
 class TrialPlan(NamedTuple):
     """An experiment to run: on one page or by people, against the fixed mix or a version (its content id), on which share."""
 
-    mode: Literal["interleave", "split"]
+    mode: Mode
     against: str
     share: float
 
@@ -41,10 +42,11 @@ def parse_trial(text: str) -> TrialPlan:
     >>> parse_trial("interleave:rrf")
     TrialPlan(mode='interleave', against='rrf', share=0.2)
     """
-    mode, _, rest = text.partition(":")
+    named, _, rest = text.partition(":")
     against, _, share = rest.partition(":")
-    if mode != "interleave" and mode != "split":
-        raise _refused(text, f"begins with {mode!r}, must be interleave (both on one page) or split (some people get the other)")
+    mode = next((one for one in DEFAULT_SHARE if one == named), None)
+    if mode is None:
+        raise _refused(text, f"begins with {named!r}, must be interleave (both on one page) or split (some people get the other)")
     if against != RRF and not _CONTENT.fullmatch(against):
         raise _refused(text, f"compares with {against!r}, must be {RRF} (the fixed mix) or the id of a version, at least 12 digits of it")
     try:
