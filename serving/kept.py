@@ -18,7 +18,8 @@ from serving.view import View
 MOST = 500  # whole searches: a union of 300 candidates with its features takes some 100 KB
 LOOKED_AT = 100  # whole searches that somebody makes to look at them: traffic does not push them out
 TURNED = 20_000  # searches whose pages can be turned, some 2 KB each: 400 s at 50 searches a second
-K, V = TypeVar("K"), TypeVar("V")
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
