@@ -1,7 +1,9 @@
 """Strategies of one's own: how they are named, loaded and held to the contract; and the example of the docs."""
 
+import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -44,6 +46,19 @@ def example(shop: Shop) -> Retriever:
 def test_the_example_keeps_the_contract(check):
     CHECKS[check](Subject.of(example))
     CHECKS[check](Subject.of(lambda shop: sys.modules["title_prefix"].make(shop.catalog, shop.memory)))
+
+
+def page_example(shop: Shop) -> Retriever:
+    """The shorter one that stands in the page itself; what it leaves out the service does."""
+    (block,) = re.findall(r"^```python\n(.*?)^```", (EXAMPLES.parent / "strategies.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    module = sys.modules["of_the_page"] = ModuleType("of_the_page")
+    exec(block, module.__dict__)
+    return own_strategy("title_prefix", "of_the_page:make", catalog=shop.catalog, reader=shop.memory)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_one_of_the_page_keeps_the_contract_once_it_is_loaded(check):
+    CHECKS[check](Subject.of(page_example))
 
 
 def test_the_example_is_thirty_lines():
