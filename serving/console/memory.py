@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from serving.site import Site
 
 QUESTION = "What has this search, or this item, learned?"
-MOST = 20  # rows of a table
-DRAWN = 10  # rows of a chart
+MOST = 12  # rows of a table
+DRAWN = 8  # rows of a chart
 LATELY = 20  # searches that are listed where none is asked for
 EPOCH = date(1970, 1, 1)
 SOME = 30  # looks below which a share says little
@@ -183,9 +183,10 @@ def title_of(catalog: Mapping[str, Entity], entity_id: str) -> str:
 
 
 def chart(found: Facts) -> Markup | None:
-    """Expected and seen of the items that differ most, as far as both are known."""
-    known = sorted((row for row in found.rows if row.expected is not None), key=lambda row: (-row.gap, -row.looks, row.entity_id))[:DRAWN]
-    pairs = [Pair(row.title, row.expected or 0.0, row.seen, about(row.looks)) for row in known]
+    """Expected and seen of the items about which most was learned: that differ, and were looked at."""
+    known = [row for row in found.rows if row.expected is not None]
+    known.sort(key=lambda row: (-row.gap * row.looks, -row.looks, row.entity_id))
+    pairs = [Pair(row.title, row.expected or 0.0, row.seen, about(row.looks)) for row in known[:DRAWN]]
     return both(lambda width: dumbbell("Expected and seen", found.sentence, pairs, width=width), wide=REST) if pairs else None
 
 
