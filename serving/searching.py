@@ -13,7 +13,7 @@ from schemas.errors import InvalidMessage, NotAllowed
 from schemas.events import Context, Result, Source
 from schemas.ids import query_class, query_key
 from serving.backend import Lacking
-from serving.kept import Search
+from serving.kept import Begun, Search
 from serving.pipeline import Page
 from serving.record import MAX_PAGE_SIZE
 from serving.site import Site
@@ -115,8 +115,9 @@ def search(site: Site, asked: SearchRequest, *, counted: bool = True, view: View
         request = replace(asked.request(site.new_id(), now), explore=asked.explore)
         decision, view = None, view or site.backend.view()
     else:
-        request, decision, view = replace(before.request, page=asked.page, ts=now), before.page.impression.decision, before.view
-        counted = before.counted
+        request, decision, counted = replace(before.request, page=asked.page, ts=now), before.decision, before.counted
+        first = site.kept.get(request.search_id)
+        view = first.view if first else site.backend.view()
     page = site.pipeline.search(request, decision=decision, view=view, record=counted)
     site.kept.put(Search(request, page, view, counted))
     site.live.searched(page, ms=page.timing.get("total", 0.0), counted=counted)
@@ -169,15 +170,15 @@ def summary(decision: Decision) -> DecisionSummary:
     )
 
 
-def _before(site: Site, asked: SearchRequest, now: int) -> Search | None:
-    """The kept search whose page is turned; None for a new one, and where it is no longer kept: an answer with another search_id is better
+def _before(site: Site, asked: SearchRequest, now: int) -> Begun | None:
+    """The search whose page is turned; None for a new one, and where it is no longer kept: an answer with another search_id is better
     than none. Raises InvalidMessage, NotAllowed."""
     if asked.search_id is None:
         return None
     if asked.token is None:
         raise NotAllowed("token: is missing; to turn pages send search_id and token as they were answered, neither for a new search")
     site.signer.check(asked.token, search_id=asked.search_id, client_id=asked.client_id, now=now)
-    kept = site.kept.get(asked.search_id)
-    if kept is not None and (asked.query, asked.k) != (kept.request.query, kept.request.size):
+    begun = site.kept.begun(asked.search_id)
+    if begun is not None and (asked.query, asked.k) != (begun.request.query, begun.request.size):
         raise InvalidMessage("not a page of this search", ["query: query and k must be those of page 1; send them unchanged"])
-    return kept
+    return begun

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from schemas.base import DAY_MS
 from schemas.events import Action, Impression
 from serving.backend import Trouble
+from serving.kept import MOST
 from serving.signing import HALF_HOUR_MS
 from tests.serving.http_shop import GRANTS, Shop, click, shop
 
@@ -56,6 +58,22 @@ def test_pages_of_a_search_repeat_its_decision_and_fit_together(service):
     assert len({result["entity_id"] for page in (first, second, third) for result in page["results"]}) == 12
 
 
+def test_pages_are_turned_without_chance_and_long_after_the_whole_search_is_forgotten(service):
+    first = service.search("halo", client_id="c-1", k=4, explore=False)
+    whole = service.site.kept.get(first["search_id"])
+    assert whole is not None
+    for number in range(MOST):
+        other = replace(whole.request, search_id=f"other {number}")
+        service.site.kept.put(replace(whole, request=other))
+    assert service.site.kept.get(first["search_id"]) is None
+    second = service.search("halo", client_id="c-1", k=4, page=2, search_id=first["search_id"], token=first["token"])
+    assert (second["search_id"], second["decision"]) == (first["search_id"], first["decision"])
+    one, two = service.backend.events[-2:]
+    ranked = [result.entity_id for result in whole.page.ranked[:8]]
+    assert [result.entity_id for page in (one, two) for result in page.results] == ranked
+    assert {(result.placement.mode, result.placement.p) for result in (*one.results, *two.results)} == {("score", 1.0)}
+
+
 def test_only_who_was_answered_turns_pages(service):
     first = service.search("halo", client_id="c-1")
     turn = {"query": "halo", "client_id": "c-1", "page": 2, "search_id": first["search_id"], "token": first["token"]}
@@ -91,13 +109,13 @@ def test_what_is_missing_is_said_and_the_answer_comes_all_the_same(service):
         del troubles["troubles"]
 
 
-def test_a_click_changes_the_next_page_within_a_second(service):
+def test_a_click_changes_the_next_page(service):
     page = service.search("soccer", client_id="c-9")
     last = page["results"][-1]["entity_id"]
     assert taken(service, [click(page, last)], client_id="c-9") == (1, 0, [])
-    ends = time.monotonic() + 5.0
+    ends = time.monotonic() + 20.0
     while service.search("soccer", client_id="c-9", explore=False)["results"][0]["entity_id"] != last:
-        assert time.monotonic() < ends, "five seconds after a click the page is still the same"
+        assert time.monotonic() < ends, "twenty seconds after a click the page is still the same"
 
 
 def test_a_batch_may_be_sent_again(service):
