@@ -2,8 +2,10 @@
 
 import json
 import time
+from contextlib import closing
 
 import pytest
+from kafka import KafkaProducer
 
 from evaluation.click_log import searches
 from evaluation.contenders import contenders
@@ -23,6 +25,7 @@ from streams.kernel.kernel import Kernel
 from streams.kernel.share import Share, digest_state
 from streams.replaying.recording import Recorder, read_log
 from streams.replaying.replay import replay
+from tests.serving.test_outcomes import click, final, late, page
 
 START = 1_600_000_000_000
 
@@ -161,3 +164,19 @@ def test_snapshots_are_read_from_the_topic_and_orders_placed(forage, fresh_topic
     producer.close()
     assert [one["seq"] for one in json.loads(forage("snapshots", "list", "--json").stdout)["snapshots"]] == [2]
     assert "nothing older" in forage("snapshots", "rollback").stderr
+
+
+def test_experiments_are_read_from_the_topic_of_outcomes(forage, fresh_topics, bootstrap):
+    fresh_topics(2)
+    finals = [final(page(f"s{n}", "abab", arm="both"), actions=(click(f"s{n}", "x1"),), at=n * 1_000, client=f"c{n}") for n in range(250)]
+    late_ones = [late(click(finals[0].search_id, "x2"), at=2_000)]
+    with closing(KafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=False)) as producer:
+        for number, one in enumerate([*finals, *finals[:9], *late_ones]):
+            producer.send("search.outcomes", encode(one), b"id", partition=number % 2)
+        producer.send("search.outcomes", b"nonsense", b"id", partition=0)
+        producer.flush(10)
+    result = forage("evaluate", "experiment", "--topics", "--json")
+    assert result.exit_code == 0, result.stderr
+    (told,) = json.loads(result.stdout)["experiments"]
+    assert (told["kind"], told["a"]["searches"], told["a"]["reward"], told["b"]["reward"]) == ("interleaved", 250, 1.0, 1 / 250)
+    assert told["better"] == "a"
