@@ -146,7 +146,7 @@ def test_memory_tells_what_was_counted(service):
     page = service.search("racing", client_id="m-1", explore=False)
     first = page["results"][0]["entity_id"]
     service.post("/events", {"client_id": "m-1", "events": [click(page, kind="like")]})
-    ends = time.monotonic() + 5.0
+    ends = time.monotonic() + 20.0
     while not (found := service.get("/memory?query=%20Racing!").json()["entities"]) or not found[0]["acted"]:
         assert time.monotonic() < ends
     assert (found[0]["entity_id"], found[0]["acted"], found[0]["shown"]["1"]) == (first, {"like": 1}, 1)

@@ -15,7 +15,7 @@ from schemas.candidates import Candidate
 from serving.site import Limits
 from tests.serving.http_shop import Shop, click, shop, strategies
 
-LIMITS = Limits(rate=0.0, threads=1, waiting=1, slow=0.4, body=20_000)
+LIMITS = Limits(rate=0.0, threads=1, waiting=1, slow=1.0, body=20_000)
 
 
 class Gate:
@@ -111,7 +111,7 @@ def test_a_body_that_is_announced_too_large_is_refused_before_it_comes(live):
 
 
 def test_a_sender_who_drips_is_hung_up_on(live):
-    answer = live.raw(HEAD + b"Content-Length: 1000\r\n\r\n", *[b"x"] * 8, pause=0.1)
+    answer = live.raw(HEAD + b"Content-Length: 1000\r\n\r\n", *[b"x"] * 8, pause=0.2)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"connection: close" in answer.lower()
 
