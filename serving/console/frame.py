@@ -134,14 +134,15 @@ def pages(site: "Site") -> list[BaseRoute]:
     ]
     for name in SCREENS:  # imported here, because each is built on this module
         own += import_module(f"serving.console.{name}").routes(site)
-    return [Route(one.path, _told(site, one.endpoint), methods=list(one.methods or ())) if isinstance(one, Route) else one for one in own]
+    return [Route(one.path, told(site, one.endpoint), methods=list(one.methods or ())) if isinstance(one, Route) else one for one in own]
 
 
-def _told(site: "Site", endpoint: Endpoint) -> Endpoint:
+def told(site: "Site", endpoint: Endpoint) -> Endpoint:
     """The endpoint, whose refusals are pages too: what is wrong and what to do, in the frame."""
 
     def refused(request: Request, error: Exception) -> Response:
-        status, question = next((told for kind, told in _REFUSALS if isinstance(error, kind)), (500, "Something is wrong in this server"))
+        whole = 500, "Something is wrong in this server"
+        status, question = next((answer for kind, answer in _REFUSALS if isinstance(error, kind)), whole)
         said = str(error) if isinstance(error, ForageError) else "Its log says what. Try again, and report it if it stays."
         if not isinstance(error, ForageError):
             log.exception("%s failed", request.url.path)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -12,7 +13,9 @@ from starlette.routing import BaseRoute, Route
 from display.charts.bars import overlap
 from display.numbers import listed, milliseconds, plural
 from display.words import method
+from schemas.errors import InvalidMessage
 from schemas.events import Action
+from schemas.explain import explain
 from schemas.ids import digest
 from serving.console.comparing import choices, compare
 from serving.console.drawing import both as drawn
@@ -95,10 +98,14 @@ def routes(site: Site) -> list[BaseRoute]:
 
 def _searched(request: Request, site: Site, asked: Asked) -> Response:
     """Search, then go to the address that names the search: who loads it again sees the same one, and counts nothing twice."""
-    client = request.cookies.get(CLIENT) or f"console-{site.new_id()}"
+    client = request.cookies.get(CLIENT, "")
+    client = client if client.startswith("console-") and len(client) <= 100 else f"console-{site.new_id()}"
     counted = asked.count and from_here(request)
     turned = site.kept.get(asked.search) if asked.search and asked.page > 1 else None
-    wanted = SearchRequest(query=asked.q, client_id=client, segment=asked.group, page=asked.page)
+    try:
+        wanted = SearchRequest(query=asked.q, client_id=client, segment=asked.group, page=asked.page)
+    except ValidationError as error:
+        raise InvalidMessage("this cannot be searched", explain(error)) from None
     if turned is not None and turned.request.query == asked.q:
         client = turned.request.client_id or client
         token = site.signer.sign(asked.search, turned.request.client_id, turned.request.ts)

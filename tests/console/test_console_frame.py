@@ -6,9 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 import serving.console.frame as frame
-from serving.console.frame import NAV, inside
+from serving.console.frame import NAV, inside, told
 
 HERE = Path(frame.__file__).parent
 TEMPLATES = sorted((HERE / "templates").glob("*.html"))
@@ -96,6 +97,18 @@ def test_refusals_are_pages_with_a_way_on(console):
     assert 'role="alert"' in answer.text
     assert "Search again" in answer.text
     assert "/console/try" in answer.text
+
+
+def test_what_nobody_expected_is_a_page_too(console, caplog):
+    def broken(request):
+        raise ZeroDivisionError
+
+    answer = told(console.site, broken)(Request({"type": "http", "path": "/console/x", "query_string": b"", "headers": []}))
+    text = answer.body.decode()
+    assert answer.status_code == 500
+    assert "Something is wrong in this server" in text
+    assert "ZeroDivisionError" in caplog.text, "the log says what"
+    assert "ZeroDivisionError" not in text
 
 
 def test_theme_is_chosen_and_kept(window):

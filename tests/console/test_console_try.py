@@ -5,15 +5,18 @@ import time
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from ops.serving.opening import makers_of
 from ops.settings import Settings
 from schemas.candidates import Evidence
 from schemas.entities import Entity
+from schemas.events import Placement
 from serving.console.comparing import compared
 from serving.console.finding import meant
 from serving.console.try_search import CLIENT, Asked
 from serving.console.trying import Thing, known_of
+from serving.console.trying import test_of as how_placed
 
 
 def get(console, path, **more):
@@ -60,6 +63,23 @@ def test_the_address_says_everything():
     asked = Asked(q="a&b=c", page=2, group="x y", count=True, search="s", compare="fixed-mix", find="d", fields=("genre", "mood"))
     assert asked.address() == "/console/try?q=a%26b%3Dc&group=x+y&search=s&compare=fixed-mix&find=d&page=2&count=1&field=genre&field=mood"
     assert asked.address(search="", compare="", page=1, find="", group="", fields=()) == "/console/try?q=a%26b%3Dc&count=1"
+
+
+def test_a_place_says_how_it_came_about():
+    assert how_placed(Placement()) == ("", "")
+    assert how_placed(Placement(mode="slot", p=0.05)) == ("test position", "1 in 20")
+    assert how_placed(Placement(mode="swap", p=0.02)) == ("test exchange", "1 in 50")
+    assert how_placed(Placement(mode="team", team="a", p=0.5)) == ("picked by A", "")
+    assert how_placed(Placement(mode="team")) == ("both agree", "")
+
+
+@pytest.mark.parametrize(("query", "demo", "counts"), [
+    ("q=a", True, True), ("q=a", False, False), ("q=a&count=1", False, True), ("q=a&count=0", True, False),
+    ("q=a&asked=1", True, False), ("q=a&asked=1&count=1", True, True),
+])  # fmt: skip
+def test_in_the_demo_tries_count_unless_one_says_not(query, demo, counts):
+    request = Request({"type": "http", "query_string": query.encode(), "headers": []})
+    assert Asked.of(request, counted=demo).count is counts
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------------------
@@ -123,10 +143,23 @@ def test_odd_texts_are_shown_as_they_are(console):
 
 
 @pytest.mark.parametrize(
-    "odd", ["page=0", "page=-1", "page=9999999", "page=x", "compare=nothing-such", "search=gone", "field=none", "count=9"]
+    "odd",
+    [
+        "page=0",
+        "page=-1",
+        "page=9999999",
+        "page=x",
+        "compare=nothing-such",
+        "search=gone",
+        "field=none",
+        "count=9",
+        "group=" + "g" * 200,
+        "group=%ff",
+    ],
 )
 def test_odd_addresses_are_answered(console, query, odd):
-    assert get(console, f"/console/try?q={query}&{odd}").status_code in (200, 404)
+    answer = get(console, f"/console/try?q={query}&{odd}", headers={"cookie": f"{CLIENT}=odd"})
+    assert answer.status_code in (200, 400, 404)
 
 
 def test_failed_late_and_empty_look_different(tmp_path_factory, start):
@@ -145,6 +178,8 @@ def test_failed_late_and_empty_look_different(tmp_path_factory, start):
         assert 'class="late">late<' in text
         assert "failed or came too late" in text
         assert "answered, with nothing" in text
+        assert "<strong>No item.</strong>" in text
+        assert "Nothing: " in text
 
 
 class _Failing:
@@ -259,11 +294,3 @@ def test_pages_of_a_search_go_on_where_the_last_one_ended(console, window, query
     assert not set(first) & set(page.locator(".result [data-why]").evaluate_all("all => all.map((one) => one.href)"))
     page.get_by_role("link", name="Page 1").click()
     assert page.locator(".result .title").all_inner_texts() == first
-
-
-def test_nothing_found_is_said_and_is_no_error(console, window, accessible):
-    page = window("narrow").open("/console/try?q=zqxjzqxj&count=0")
-    if rows(page).count() == 0:
-        assert "No item." in page.locator("#results").inner_text()
-    assert page.locator(".failed").count() == 0
-    accessible(page)
