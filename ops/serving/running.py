@@ -17,7 +17,9 @@ from serving.site import Site
 
 GRACE = 1  # s that open requests may take once somebody wants the end
 BACKLOG = 512
-SWITCH = 0.001  # s after which a busy thread lets others run. Beside a busy learner 0.005, Python's own, takes a third more of every search
+SWITCH = (
+    0.001  # s until a busy thread lets others run; with 0.005, what Python has, a search beside a busy learner takes half as long again
+)
 
 
 class Server:
