@@ -40,10 +40,17 @@ TODO = {
     "too_late": "Send actions when they happen, not in one batch at night.",
 }
 KINDS = {
+    "impressions": "pages that were shown",
+    "actions": "actions",
+    "final": "searches that settled",
+    "amendment": "later additions to settled searches",
     "duplicate": "came twice, counted once",
-    "misrouted": "came on a wrong partition, sent on to the right one",
-    "off_page": "action on an item that no page of its search showed",
+    "redelivered": "read again after a restart, counted once",
+    "misrouted": "came on a wrong partition, sent on",
+    "off_page": "actions on items that no page of their search showed",
+    "erased": "left out: the person asked to be forgotten",
 }
+CLOCK = "tick"  # says only that time has passed
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,9 @@ def facts(flow: Flow, troubles: Sequence[Trouble], *, now: int) -> Facts:
         counted_up_to=flow.counted_up_to,
         lag=max(0.0, (now - flow.counted_up_to) / 1_000) if flow.counted_up_to else None,
         aside=None if flow.set_aside is None else [_aside(reason, flow.set_aside.get(reason, 0), received) for reason in REASONS],
-        kinds=None if flow.kinds is None else [(kind, KINDS.get(kind, ""), count) for kind, count in sorted(flow.kinds.items())],
+        kinds=None
+        if flow.kinds is None
+        else [(kind, KINDS.get(kind, ""), count) for kind, count in sorted(flow.kinds.items()) if kind != CLOCK],
         broker_silent=flow.broker_silent,
     )
 
@@ -160,7 +169,7 @@ def routes(site: "Site") -> list[Route]:
         asked = [(name, one) for name, one in meters.methods.items() if one.asked]
         return render(
             request, "flow.html", site=site, screen=Screen(QUESTION, found.sentence), answer_lives=True, facts=found,
-            troubles=troubles, methods=sorted(asked, key=lambda pair: -pair[1].asked), period=period, periods=SHORT, now=site.clock(),
+            troubles=troubles, methods=sorted(asked, key=lambda pair: -pair[1].asked), period=period, periods=SHORT,
             no_actions=not meters.actions, base=str(request.base_url).rstrip("/"),
         )  # fmt: skip
 

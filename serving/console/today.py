@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from display.numbers import count, duration, interval, milliseconds, one_in, percent, plural, signed
 from display.words import LACKING, named
+from learners.trials.reading import LEAST
 from schemas.errors import ForageError
 from schemas.snapshots import Manifest
 from serving.backend import Flow, Trouble
@@ -87,7 +88,10 @@ def facts(
 ) -> Facts:
     """The day at a glance. `meters`: of this process, a day at most; `found` and `traffic`: what came of searches in the period."""
     if not meters.searches and not traffic.searches:
-        sentence = "No searches yet. Send one from Try a search, or run the demo; what is better, and what is wrong, stands here then."
+        sentence = (
+            "No searches yet. Send one from Try a search, or run the demo. Whether search gets better is known after some "
+            f"{LEAST['searches']:,} searches that are compared with a fixed mix."
+        )
     else:
         sentence = results.verdict(found.chosen, period.said)
     since = period.since(now)
@@ -210,8 +214,9 @@ def routes(site: "Site") -> list[Route]:
 def _page(site: "Site", request: Request, *, problem: str = "", status: int = 200) -> Response:
     period, now, backend = period_of(request, LONG), site.clock(), site.backend
     since = period.since(now)
+    meters = site.live.read(min(period.minutes, DAY.minutes))
     found = facts(
-        site.live.read(min(period.minutes, DAY.minutes)),
+        meters,
         found=results.facts(site.outcomes, since=since, period=period, manifests=backend.versions()),
         traffic=site.outcomes.traffic(since=since),
         flow=backend.flow(),
@@ -226,7 +231,7 @@ def _page(site: "Site", request: Request, *, problem: str = "", status: int = 20
         request, "today.html", site=site, screen=Screen(QUESTION, found.sentence), status=status, answer_lives=True, facts=found,
         period=period, periods=LONG, problem=problem, crowd=crowd, speeds=SPEEDS, speed=crowd.speed if crowd else 0.0,
         operate=may(request, site, "operate"),
-        newest=site.live.read(DAY.minutes).newest[:5], ago=_ago(now),
+        newest=meters.newest[:5], used=meters.searches > 0, ago=_ago(now),
     )  # fmt: skip
 
 
