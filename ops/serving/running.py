@@ -17,9 +17,7 @@ from serving.site import Site
 
 GRACE = 1  # s that open requests may take once somebody wants the end
 BACKLOG = 512
-SWITCH = (
-    0.001  # s until a busy thread lets others run; with 0.005, what Python has, a search beside a busy learner takes half as long again
-)
+SWITCH = 0.001  # s until a busy thread lets others run; with Python's own 0.005 a search beside a busy learner takes half as long again
 
 
 class Server:
