@@ -179,6 +179,10 @@ class Interleaved:
         first, last = (request.page - 1) * request.size, request.page * request.size
         picks = draft(*ranked.orders, coin=lambda place: uniform("team", self.name, request.search_id, str(place)) < 0.5, most=last)
         chance = chances(*ranked.orders, most=last)
+        if len(picks) < last:  # what neither asked for, but somebody gave lists of
+            left = by_id.keys() - {*ranked.orders[0], *ranked.orders[1]}
+            rest = [one.entity_id for one in ranked if one.entity_id in left][: last - len(picks)]
+            picks, chance = picks + [(entity_id, "") for entity_id in rest], chance + [{entity_id: 1.0} for entity_id in rest]
         return [
             Seated(by_id[entity_id], "team", chance[place][entity_id], team)
             for place, (entity_id, team) in enumerate(picks)

@@ -9,7 +9,7 @@ from learners.definition import NO_TESTS
 from learners.draws import uniform
 from learners.finals import final_of
 from learners.positions import bases_of, moved_table, shown_of
-from schemas.candidates import Request
+from schemas.candidates import Candidate, Request
 from schemas.codec import decode_event, encode
 from schemas.decisions import Decision, Trial
 from schemas.errors import InvalidSetting
@@ -193,6 +193,20 @@ def test_coins_are_those_that_anyone_can_throw_again() -> None:
         assert isinstance(page.ranked, Drafted)
         if result.placement.team:
             assert result.placement.team == ("a" if uniform("team", "t", f"s-{number}", "0") < 0.5 else "b")
+
+
+def test_lists_that_neither_asked_for_come_last_and_are_not_lost() -> None:
+    """An engine of one's own may give lists under names that no policy knows."""
+    both = Interleaved("t", policy(p=1.0 - 1e-9), MIX, 0.999)
+    lists = {
+        "lexical": [Candidate("x", 2.0), Candidate("y", 1.0)],
+        "engine": [Candidate("z", 9.0), Candidate("x", 3.0), Candidate("w", 1.0)],
+    }
+    one = asked(3)
+    placed = both.place(one, both.rank(one, lists))
+    assert {it.one.entity_id for it in placed[:2]} == {"x", "y"}
+    assert [(it.one.entity_id, it.team, it.p) for it in placed[2:]] in ([("z", "", 1.0), ("w", "", 1.0)], [("w", "", 1.0), ("z", "", 1.0)])
+    assert {len(both.place(replace(one, page=page, size=3), both.rank(one, lists))) for page in (1, 2)} == {1, 3}
 
 
 def test_without_exploring_there_is_no_experiment() -> None:
