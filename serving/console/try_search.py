@@ -108,7 +108,7 @@ def _searched(request: Request, site: Site, asked: Asked) -> Response:
         raise InvalidMessage("this cannot be searched", explain(error)) from None
     if turned is not None and turned.request.query == asked.q:
         client = turned.request.client_id or client
-        token = site.signer.sign(asked.search, turned.request.client_id, turned.request.ts)
+        token = site.signer.sign(asked.search, turned.request.client_id, site.clock())
         wanted = wanted.model_copy(update={"client_id": turned.request.client_id, "search_id": asked.search, "token": token})
     answer = search(site, wanted, counted=counted)
     keep(site, answer.search_id, answer.page)
