@@ -5,7 +5,7 @@ document.querySelector("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const page = await forage.search(event.target.query.value);
   list.replaceChildren(...page.results.map(drawn));
-  said.textContent = page.error ? `No answer: ${page.error}` : page.results.length ? "" : "Nothing found.";
+  said.textContent = page.error ? page.error : page.results.length ? "" : "Nothing found.";
   forage.watch(page, list); // from now on it notices what is seen and clicked
 });
 

@@ -227,5 +227,5 @@ def _head(names: Sequence[str], source: Source) -> list[str]:
     if twice := {name for name in head if head.count(name) > 1}:
         raise CorruptFile(f"{source.path} has columns {sorted(twice)} twice; rename one of each in its first line")
     if missing := [name for name in source.columns.named() if name not in head]:
-        raise NotFound(f"{source.path} has no column {', '.join(map(repr, missing))}; it has {', '.join(head)}")
+        raise NotFound(f"{source.path} has no column {', '.join(map(repr, missing))}; it has {', '.join(head)}; name those that you mean")
     return head

@@ -39,7 +39,7 @@ class Dataset:
         self.path = path
         self.name = path.resolve().name
         if not path.is_dir():
-            raise NotFound(f"dataset {path} is not a folder; write one with `forage data import KIND SRC --out DIR`")
+            raise NotFound(f"dataset {path} is not a folder; write one with `forage data import csv FILE --out DIR`")
 
     def has(self, name: str) -> bool:
         """Whether the folder holds the file, plain or as .gz."""

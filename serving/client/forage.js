@@ -104,8 +104,9 @@
         if (answer.ok) return plain;
         throw new Error(plain.error?.message || answer.status);
       } catch (error) {
-        say("no answer", error);
-        return { results: [], degraded: [], error: String(error.message) };
+        const away = `no answer from ${this.base}; does it run, and is ${location.origin} among its FORAGE_ORIGINS?`;
+        say("search failed", error);
+        return { results: [], degraded: [], error: error instanceof TypeError ? away : String(error.message) };
       }
     }
 

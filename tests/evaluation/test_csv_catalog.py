@@ -90,7 +90,7 @@ def test_a_wrong_row_is_told_by_the_line_it_begins_on(tmp_path, row, line, why):
     [
         ("", Columns(), CorruptFile, "is empty; its first line must name the columns"),
         ("id,title,id\n", Columns(), CorruptFile, r"columns \['id'\] twice"),
-        ("sku,name\nA,Lamp\n", Columns(), NotFound, "has no column 'id', 'title'; it has sku, name"),
+        ("sku,name\nA,Lamp\n", Columns(), NotFound, "has no column 'id', 'title'; it has sku, name; name those that you mean"),
         ("id,title\n", Columns(), CorruptFile, "no row that is an entity"),
     ],
 )
