@@ -23,7 +23,7 @@ from serving.console import today, words
 SCREENS = ("today", "methods", "memory", "results", "versions", "flow", "words")
 CHECKED = {"narrow": ("today", "methods", "versions", "words"), "wide": ("memory", "results", "flow")}  # axe takes its time
 TOLD = "all => all.map((one) => ['title', 'desc'].map((of) => one.querySelector(of)?.textContent))"
-TOKEN = "reader-token"
+TOKENS = {"read": "reader-token", "operate": "operator-token"}
 
 
 def get(console, path, **more):
@@ -62,15 +62,14 @@ def empty(tmp_path_factory, start):
 
 
 @pytest.fixture(scope="module")
-def read_only(tmp_path_factory, start):
-    """A service whose one token may look and not operate; signed in."""
-    folder = tmp_path_factory.mktemp("read-only")
-    (folder / "tokens").write_text(f"reader {sha256(TOKEN.encode()).hexdigest()} read,search\n", "utf-8")
+def guarded(tmp_path_factory, start):
+    """A service with two versions and two tokens: one may operate, one only look."""
+    folder = tmp_path_factory.mktemp("guarded")
+    lines = [f"{scope} {sha256(token.encode()).hexdigest()} {scope},search\n" for scope, token in TOKENS.items()]
+    (folder / "tokens").write_text("".join(lines).replace("operate,", "operate,read,"), "utf-8")
     with start(folder, grants=str(folder / "tokens"), searches=30) as one:
         until(lambda: len({version.content_id for version in one.site.backend.versions()}) > 1)
-        with httpx.Client(base_url=one.url, headers={"origin": one.url}, timeout=30.0) as client:
-            client.post("/console/sign-in", data={"token": TOKEN})
-            yield one, client
+        yield one
 
 
 # -- every screen ------------------------------------------------------------------------------------------------------------------
@@ -191,41 +190,42 @@ def test_looking_teaches_nothing(console, query):
 # -- Versions ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_going_back_makes_a_new_version_and_holds_it(window, tmp_path, start):
-    with start(tmp_path, searches=30) as console:
-        until(lambda: len({version.content_id for version in console.site.backend.versions()}) > 1)
-        one = window("narrow", scripts=False, at=console)
-        page = one.open("/console/versions")
-        page.get_by_role("link", name="Go back to this version").last.click()
-        first = console.site.backend.versions()[0]
-        page.get_by_label("Why?").fill("promo week")
-        page.get_by_label(f"Type {first.seq}").fill("77")
-        page.get_by_role("button", name="Go back to this version").click()
-        assert f"Type {first.seq} to say that you mean version {first.seq}; you typed “77”." in page.get_by_role("alert").inner_text()
-        assert page.get_by_label("Why?").input_value() == "promo week", "what was typed is kept"
-        assert one.wrong.pop().startswith("Failed to load resource"), "a browser notes that the form was refused"
-        page.get_by_label(f"Type {first.seq}").fill(f"Version {first.seq}")
-        page.get_by_role("button", name="Go back to this version").last.click()
-        assert page.get_by_role("status").is_visible()
-        newest = console.site.backend.versions()[-1]
-        assert (newest.content_id, newest.pinned) == (first.content_id, True)
-        assert "It is held" in answer_of(page)
-        assert "promo week" in page.locator("ol.line > li").first.inner_text()
-        page.get_by_role("link", name="Release hold").click()
-        page.get_by_label("Why?").fill("over")
-        page.get_by_role("button", name="Release hold").click()
-        assert not console.site.backend.versions()[-1].pinned
+def test_going_back_makes_a_new_version_and_holds_it(window, guarded):
+    one, backend = window("narrow", scripts=False, at=guarded), guarded.site.backend
+    page = one.open("/console/sign-in?next=/console/versions")
+    page.get_by_label("API token").fill(TOKENS["operate"])
+    page.get_by_role("button", name="Sign in").click()
+    first = backend.versions()[0]
+    page.locator(f"#version-{first.seq}").get_by_role("link", name="Go back to this version").click()
+    page.get_by_label("Why?").fill("promo week")
+    page.get_by_label(f"Type {first.seq}").fill("77")
+    page.locator("#back").get_by_role("button").click()
+    assert f"Type {first.seq} to say that you mean version {first.seq}; you typed “77”." in page.get_by_role("alert").inner_text()
+    assert one.wrong.pop().startswith("Failed to load resource"), "a browser notes that the form was refused"
+    assert page.get_by_label("Why?").input_value() == "promo week", "what was typed is kept"
+    page.get_by_label(f"Type {first.seq}").fill(f"Version {first.seq}")
+    page.locator("#back").get_by_role("button").click()
+    assert page.get_by_role("status").is_visible()
+    newest = backend.versions()[-1]
+    assert (newest.content_id, newest.pinned) == (first.content_id, True)
+    assert "It is held" in answer_of(page)
+    assert "promo week" in page.locator("ol.line > li").first.inner_text()
+    page.get_by_role("link", name="Release hold").click()
+    page.get_by_label("Why?").fill("over")
+    page.get_by_role("button", name="Release hold").click()
+    assert not backend.versions()[-1].pinned
 
 
-def test_who_may_not_operate_sees_why(read_only):
-    console, client = read_only
-    text = client.get("/console/versions").text
-    assert re.search(r"<button disabled[^>]*>Go back to this version", text)
-    assert "Sign in with a token that has the right “operate”." in text
-    first = console.site.backend.versions()[0].seq
-    fields = {"action": "rollback", "number": str(first), "typed": str(first), "reason": "promo week"}
-    assert client.post("/console/versions", data=fields).status_code == 403
-    assert not console.site.backend.versions()[-1].pinned
+def test_who_may_not_operate_sees_why(guarded):
+    with httpx.Client(base_url=guarded.url, headers={"origin": guarded.url}, timeout=30.0) as client:
+        client.post("/console/sign-in", data={"token": TOKENS["read"]})
+        text = client.get("/console/versions").text
+        assert re.search(r"<button disabled[^>]*>Go back to this version", text)
+        assert "Sign in with a token that has the right “operate”." in text
+        first, before = guarded.site.backend.versions()[0].seq, len(guarded.site.backend.versions())
+        fields = {"action": "rollback", "number": str(first), "typed": str(first), "reason": "promo week"}
+        assert client.post("/console/versions", data=fields).status_code == 403
+        assert not any("rollback" in one.reason for one in guarded.site.backend.versions()[before:])
 
 
 def test_orders_of_other_sites_are_refused(console):
