@@ -23,6 +23,7 @@ from serving.site import Site
 from serving.view import MAX_RETRIEVERS
 
 MAX_LIST = 1_000  # candidates of one strategy
+MAX_UNION = 5_000  # of all: some 0.3 s of a core
 
 
 class DecideRequest(Asked):
@@ -73,6 +74,8 @@ class RankRequest(Asked):
         asked = self.decision.asked()
         if unknown := sorted((self.lists.keys() | self.runs.keys()) - asked):
             raise ValueError(f"lists and runs: {', '.join(unknown)[:100]} was not asked; send those of the asked strategies only")
+        if (count := sum(map(len, self.lists.values()))) > MAX_UNION:
+            raise ValueError(f"lists: hold {count} candidates, at most {MAX_UNION} are ranked at once; send the best of each")
         for name, listed in self.lists.items():
             if len({one.entity_id for one in listed}) != len(listed):
                 raise ValueError(f"lists.{name}: holds an entity twice; send each once")

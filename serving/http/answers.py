@@ -71,7 +71,7 @@ async def on_invalid(request: Request, error: Exception) -> Response:
     """Fields that break the schema."""
     assert isinstance(error, RequestValidationError)
     problems = [{**problem, "loc": tuple(problem["loc"])[1:]} for problem in error.errors()]
-    request.app.state.site.live.refused("invalid")
+    _count(request, "invalid")
     message = "the request breaks the schema; mend the fields under problems"
     return refused(422, "invalid", message, problems=[of_body(line) for line in explain_problems(problems)])
 
@@ -80,38 +80,48 @@ async def on_stop(request: Request, error: Exception) -> Response:
     """Our own refusals, and those of the router: no such page, no such method."""
     assert isinstance(error, HTTPException)
     if isinstance(error, Stop):
+        _count(request, error.code)
         return error.answer
     headers = dict(error.headers or {})
     if error.status_code == 405:  # the router names the methods of one route alone
-        here = [one.methods or () for one in request.app.routes if isinstance(one, Route) and one.path == request.url.path]
+        here = [one.methods or () for one in request.app.routes if isinstance(one, Route) and one.path_regex.match(request.url.path)]
         headers["Allow"] = ", ".join(sorted({method for methods in here for method in methods}))
     known = {
         404: ("not_found", f"there is nothing at {request.url.path[:200]}; GET /openapi.json lists what is there"),
         405: ("method_not_allowed", f"{request.url.path[:200]} takes another method; the header Allow lists them"),
     }
     code, message = known.get(error.status_code, (HTTPStatus(error.status_code).phrase.lower().replace(" ", "_"), str(error.detail)))
+    _count(request, code)
     return refused(error.status_code, code, message, headers=headers)
+
+
+_KINDS: dict[type[ForageError], tuple[int, str]] = {  # the first that fits: NotAllowed is an Unavailable
+    InvalidMessage: (422, "invalid"),
+    InvalidSetting: (422, "invalid"),
+    NotFound: (404, "not_found"),
+    NotAllowed: (403, "not_allowed"),
+    Unavailable: (503, "unavailable"),
+}
 
 
 async def on_forage_error(request: Request, error: Exception) -> Response:
     """What the parts behind refuse; their texts already name the remedy."""
-    if isinstance(error, InvalidMessage):
-        return refused(422, "invalid", str(error), problems=error.problems)
-    if isinstance(error, NotAllowed):
-        request.app.state.site.live.refused("token")
-        return refused(403, "not_allowed", str(error))
-    if isinstance(error, InvalidSetting):
-        return refused(422, "invalid", str(error))
-    if isinstance(error, NotFound):
-        return refused(404, "not_found", str(error))
-    if not isinstance(error, Unavailable):
+    status, code = next((said for kind, said in _KINDS.items() if isinstance(error, kind)), (503, "unavailable"))
+    if not isinstance(error, tuple(_KINDS)):
         _LOG.error("refused for what is wrong here: %s", error)
-    return refused(503, "unavailable", str(error), headers={"Retry-After": "5"})
+    _count(request, code)
+    problems = error.problems if isinstance(error, InvalidMessage) else ()
+    return refused(status, code, str(error), problems=problems, headers={"Retry-After": "5"} if status == 503 else None)
 
 
 async def on_bug(request: Request, error: Exception) -> Response:
     """What should never happen. The traceback goes to the log, where the server puts it; the caller sees none of it."""
+    _count(request, "internal")
     return refused(500, "internal", "something is wrong in this server, its log says what; try again, and report it if it stays")
+
+
+def _count(request: Request, code: str) -> None:
+    request.app.state.site.live.refused(code)
 
 
 HANDLERS = {RequestValidationError: on_invalid, HTTPException: on_stop, ForageError: on_forage_error, Exception: on_bug}

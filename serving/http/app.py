@@ -42,7 +42,7 @@ def create_app(site: Site, *, console: Sequence[BaseRoute] = (), monotonic: Call
         app.router.routes += part.router.routes  # flat: included routers are matched one by one, and their routes are not to be listed
     app.router.routes += [Route("/client/forage.js", _snippet), *console]
     describe(app, site)
-    app.add_middleware(Bodies, most=site.limits.body, seconds=site.limits.slow)
+    app.add_middleware(Bodies, most=site.limits.body, seconds=site.limits.slow, refused=site.live.refused)
     app.add_middleware(Guard, site=site, monotonic=monotonic)
     app.add_middleware(Cors, paths=SHARED, origins=site.limits.origins)
     return app

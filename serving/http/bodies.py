@@ -1,6 +1,7 @@
 """Bodies of bounded size and patience: read whole before anything else happens, so that a slow sender holds nothing but his connection."""
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -8,10 +9,13 @@ from serving.http.answers import Stop
 
 
 class Bodies:
-    """Refuses a body of more than `most` bytes (413), announced or not, and one that has not come in `seconds` (408)."""
+    """Refuses a body of more than `most` bytes (413), announced or not, and one that has not come in `seconds` (408).
 
-    def __init__(self, app: ASGIApp, *, most: int, seconds: float) -> None:
-        self._app, self._most, self._seconds = app, most, seconds
+    `refused` is told the code of each refusal.
+    """
+
+    def __init__(self, app: ASGIApp, *, most: int, seconds: float, refused: Callable[[str], None]) -> None:
+        self._app, self._most, self._seconds, self._refused = app, most, seconds, refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -48,6 +52,7 @@ class Bodies:
 
     async def _refuse(self, stop: Stop, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer and hang up: the rest of the body is not read."""
+        self._refused(stop.code)
         response = stop.answer
         response.headers["connection"] = "close"
         await response(scope, receive, send)

@@ -159,6 +159,13 @@ def test_a_cookie_is_not_for_scripts_nor_for_other_sites():
     assert "Max-Age=0" in set_cookie("", secure=False)["Set-Cookie"]
 
 
+def test_the_snippet_is_for_pages_of_any_site(service):
+    answer = service.get("/client/forage.js", headers={"origin": "https://elsewhere.example"})
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "Forage" in answer.text
+
+
 def test_every_answer_forbids_what_a_browser_could_be_talked_into(service):
     for answer in (service.get("/healthz"), service.get("/nope"), service.post("/search", {}), service.get("/console/today")):
         assert answer.headers["x-content-type-options"] == "nosniff"

@@ -15,7 +15,7 @@ from tests.serving.http_shop import Shop, shop
 
 DOC = (Path(__file__).parents[2] / "docs" / "http.md").read_text("utf-8")
 STEPS = re.findall(r"```http\n(\w+) (\S+)\n(?:\n(.*?)\n)?```(?:\n\n```json\n(.*?)\n```)?", DOC, re.DOTALL)
-CODES = re.compile(r'(?:Stop|refused)\(\s*(\d+), "(\w+)"|\b(\d+): \("(\w+)"')
+CODES = re.compile(r'\(\s*(\d{3}), "(\w+)"|\b(\d{3}): \("(\w+)"')
 TITLES = ("Red linen dress", "Red silk dress", "Blue linen dress", "Red wool coat", "Green cotton dress")
 DRESSES = [
     Entity(entity_id=f"d{number}", entity_type="dress", title=title, popularity=float(number)) for number, title in enumerate(TITLES, 1)

@@ -126,6 +126,16 @@ def test_a_ranking_that_does_not_fit_its_decision_is_refused(service, change, sa
     assert any(said in line for line in answer.json()["error"]["problems"])
 
 
+def test_a_union_that_would_hold_a_core_for_long_is_refused(service):
+    names = [f"s{number}" for number in range(6)]
+    arms = [{"name": name, "asked": True, "propensity": 1.0, "depth": 1_000} for name in names]
+    decision = {"decision_id": "d", "content_id": "", "seq": 0, "available": names, "arms": arms}
+    body = {"query": "halo", "search_id": "wide", "decision": decision}
+    for each, status in ((800, 200), (900, 422)):
+        body["lists"] = {name: [{"entity_id": f"{name}-{at}", "score": 1} for at in range(each)] for name in names}
+        assert service.post("/rank", body).status_code == status
+
+
 def test_a_page_is_explained_as_a_whole_and_by_item(service):
     page = service.search("halo", k=3)
     about = f"/explain?search_id={page['search_id']}"

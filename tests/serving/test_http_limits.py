@@ -92,6 +92,24 @@ def test_three_point_zero_is_a_whole_number(service):
     assert len(service.call("POST", "/search", content=b'{"query": "halo", "k": 3.0}', headers=JSON).json()["results"]) == 3
 
 
+def test_every_refusal_is_counted_by_its_code(service):
+    before = dict(service.site.live.read(60).refused)
+    service.get("/nowhere")
+    service.call("PUT", "/search")
+    service.call("POST", "/search", content=b"{", headers=JSON)
+    service.call("POST", "/search", content=b"{}", headers={"content-type": "text/html"})
+    service.call("POST", "/search", content=b"{}", headers=JSON)
+    service.call("POST", "/search", content=b"x" * 1_000_001, headers=JSON)
+    service.post("/search", {"query": "halo", "search_id": "s", "token": "t"})
+    service.get("/explain?search_id=nothing")
+    service.get("/policy", headers={"host": "evil.example"})
+    after = service.site.live.read(60).refused
+    assert {code: count - before.get(code, 0) for code, count in after.items() if count > before.get(code, 0)} == {
+        "not_found": 2, "method_not_allowed": 1, "no_json": 1, "not_json_type": 1, "invalid": 1, "too_large": 1, "not_allowed": 1,
+        "wrong_host": 1,
+    }  # fmt: skip
+
+
 def test_what_is_not_there_and_what_cannot_be_done_there_is_said(service):
     assert service.get("/serach").json()["error"]["message"].endswith("GET /openapi.json lists what is there")
     for method, path in (("GET", "/search"), ("DELETE", "/events"), ("POST", "/healthz"), ("PUT", "/policy"), ("TRACE", "/memory")):
@@ -144,7 +162,7 @@ def pieces(*bodies: bytes) -> list[dict]:
 @given(st.lists(st.binary(max_size=30), min_size=1, max_size=8))
 def test_a_body_arrives_whole_however_it_is_cut_or_not_at_all(bodies):
     whole = b"".join(bodies)
-    out = sent(Bodies(echo, most=100, seconds=5.0), pieces(*bodies))
+    out = sent(Bodies(echo, most=100, seconds=5.0, refused=print), pieces(*bodies))
     if len(whole) <= 100:
         assert out[1]["body"] == whole
     else:
@@ -154,15 +172,15 @@ def test_a_body_arrives_whole_however_it_is_cut_or_not_at_all(bodies):
 
 @pytest.mark.parametrize(("length", "status"), [(b"100", 200), (b"101", 413), (b"1" * 5_000, 413), (b"-1", 413), (b"ten", 413)])
 def test_a_body_that_is_announced_too_large_is_not_read(length, status):
-    out = sent(Bodies(echo, most=100, seconds=5.0), pieces(b"x"), [(b"content-length", length)])
+    out = sent(Bodies(echo, most=100, seconds=5.0, refused=print), pieces(b"x"), [(b"content-length", length)])
     assert out[0]["status"] == status
     assert ((b"connection", b"close") in out[0]["headers"]) == (status == 413)
 
 
 def test_a_body_that_drips_is_refused_and_one_whose_sender_left_is_not_answered():
-    out = sent(Bodies(echo, most=100, seconds=0.05), pieces(*[b"x"] * 50), pause=0.02)
+    out = sent(Bodies(echo, most=100, seconds=0.05, refused=print), pieces(*[b"x"] * 50), pause=0.02)
     assert out[0]["status"] == 408
-    assert sent(Bodies(echo, most=100, seconds=5.0), [{"type": "http.request", "body": b"x", "more_body": True}]) == []
+    assert sent(Bodies(echo, most=100, seconds=5.0, refused=print), [{"type": "http.request", "body": b"x", "more_body": True}]) == []
 
 
 def test_a_bucket_holds_two_seconds_and_fills_at_its_rate():
