@@ -132,6 +132,7 @@ def test_theme_works_without_scripts_and_system_theme_is_followed(window):
 
 def test_keys_walk_the_frame(window):
     page = window().open("/console/words")
+    assert page.get_by_role("button", name="Pause").count() == 0, "nothing on this screen moves"
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")
