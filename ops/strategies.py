@@ -26,10 +26,11 @@ def strategies_of(
     names: Sequence[str], catalog: Catalog, reader: MemoryReader, config: Settings, *, missing: Missing | None = None
 ) -> dict[str, Retriever]:
     """Name -> strategy over the catalogue and the memory. `names` may be entries as the settings have them, and the settings say where
-    those of one's own come from; one that is asked outside is not made here.
+    those of one's own come from.
 
-    Raises NotFound for an unknown name. A strategy that cannot be made here (no encoder set, its library or model missing or damaged, its
-    own function fails) raises what its maker raises; with `missing` that is told instead, and the strategy is left out: not available.
+    Raises NotFound for an unknown name, and for one that is asked outside. A strategy that cannot be made here (no encoder set, its library
+    or model missing or damaged, its own function fails) raises what its maker raises. With `missing` that is told instead, and what cannot
+    be made, or is asked outside, is left out: it is not available.
     """
     places, names = places_of((*config.strategies, *names)), names_of(names)
     index, kappa = cache(partial(_lexical, catalog)), reader.reading.kappa
@@ -52,6 +53,8 @@ def strategies_of(
     made: dict[str, Retriever] = {}
     for name in names:
         if places.get(name) == OUTSIDE:
+            if missing is None:
+                raise NotFound(f"strategy {name} is asked outside, where what it finds is not known here; leave it out")
             continue
         try:
             made[name] = makers[name]()

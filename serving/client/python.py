@@ -7,6 +7,7 @@
 What people did is told by a thread of the client's own: `record` never waits and never raises for a network that is away.
 """
 
+import atexit
 import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
@@ -48,7 +49,8 @@ class Page:
 
 
 class ForageClient:
-    """One for the whole process, from any thread. Close it, or use it as a context: what is still to be told goes out then.
+    """One for the whole process, from any thread. Close it, or use it as a context: what is still to be told goes out then; at the end
+    of a process that does neither, it has two seconds.
 
     `token`: an API token, where the service asks for one; with the scope events it vouches for what its holder tells, else the token of
     each search does. `client_id`: the person, where there is only one (an app on a device); a server names the person with each search.
@@ -61,6 +63,7 @@ class ForageClient:
         self._client_id = client_id
         self._recent: OrderedDict[str, deque[str]] = OrderedDict()
         self._lock = Lock()
+        atexit.register(self.close, 2.0)
 
     def search(self, query: str, *, client_id: str | None = None, k: int = 10, after: Page | None = None, **more: Any) -> Page:
         """Search. `after`: the page before, to turn pages. `more`: session_id, segment, surface, profile, context, explore of the API.
@@ -121,6 +124,7 @@ class ForageClient:
 
     def close(self, timeout: float = 5.0) -> int:
         """Tell what is left, for `timeout` seconds at most; how many events could not be told."""
+        atexit.unregister(self.close)
         self._wire.close()
         return self._sender.close(timeout)
 

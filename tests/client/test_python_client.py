@@ -155,6 +155,15 @@ def test_what_may_not_have_arrived_is_told_again_with_the_same_bytes():
     assert len(set(Flaky.bodies)) == 1
 
 
+def test_a_program_that_just_ends_has_told_what_it_recorded(service, within):
+    code = (
+        "import sys; from serving.client.python import ForageClient; forage = ForageClient(sys.argv[1]);"
+        "page = forage.search('gears', client_id='u-9'); forage.record(page, 'click', page.results[0].entity_id)"
+    )
+    subprocess.run([sys.executable, "-c", code, service.url], check=True)
+    within(lambda: any(sum(one.acted) for n in range(12) if (one := service.counted("gears", f"g{n}"))))
+
+
 def test_an_address_that_is_none_is_refused():
     with pytest.raises(ValueError, match=r"write http://127\.0\.0\.1:8080"):
         ForageClient("localhost:8080")

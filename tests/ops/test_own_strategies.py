@@ -88,7 +88,11 @@ def test_names_alone_find_their_places_in_the_settings():
 def test_a_strategy_that_is_asked_outside_is_an_arm_and_not_made_here():
     entries = read({"FORAGE_STRATEGIES": "lexical, titles=outside"}).strategies
     assert names_of(definition(entries).strategies) == ("lexical", "titles")
-    assert tuple(strategies_of(entries, Catalog(SHOP), MemoryReader(Reading()), Settings())) == ("lexical",)
+    told: list[str] = []
+    made = strategies_of(entries, Catalog(SHOP), MemoryReader(Reading()), Settings(), missing=lambda name, why: told.append(name))
+    assert (tuple(made), told) == (("lexical",), [])
+    with pytest.raises(NotFound, match="titles is asked outside"):  # an evaluation needs all of them
+        strategies_of(entries, Catalog(SHOP), MemoryReader(Reading()), Settings())
 
 
 @pytest.mark.parametrize("entry", ["mine=", "mine=module", "mine=module:", "mine=:make", "mine=a b:make", "Mine=a:make", "mine=a:b:c"])
