@@ -7,7 +7,7 @@ ForageError
 ├── StaleLog            the log no longer reaches what the state needs
 ├── PartitionMismatch   records, topics or assignments that do not line up by partition
 ├── Unavailable         a broker, file or library that is not there now
-│   └── NotAllowed      a broker that is there and does not let us: certificate, password or rights
+│   └── NotAllowed      who is there and does not let the caller: certificate, password, token or rights
 └── NotFound            a snapshot, dataset or command that does not exist
 """
 
@@ -45,7 +45,7 @@ class Unavailable(ForageError):
 
 
 class NotAllowed(Unavailable):
-    """A broker that answers refuses this client: trying again changes nothing until somebody mends certificate, password or rights."""
+    """Who answers refuses this caller: trying again changes nothing until somebody mends certificate, password, token or rights."""
 
 
 class NotFound(ForageError):
