@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from display.numbers import plural
 from display.words import SET_ASIDE, STAGES
 from schemas.outcomes import REASONS
 from serving.backend import Flow, Trouble
@@ -143,7 +144,7 @@ def _sentence(flow: Flow, steps: Sequence[Step], troubles: Sequence[Trouble], no
     if (late := next((one for one in steps if one.state == "late"), None)) is not None:
         return f"Events arrive, but “{late.name}” is late: its last step was {late.age:,.0f} seconds ago."
     if flow.behind:
-        return f"Events arrive and count; {flow.behind:,} wait to be counted."
+        return f"Events arrive and count; {plural(flow.behind, 'waits', 'wait')} to be counted."
     matched = known.get("matched")
     if matched is not None and matched.count == 0:
         return "Searches arrive, but no actions yet: the system can rank, but not learn from what people choose."

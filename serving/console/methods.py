@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 QUESTION = "Which methods earn their place, for which kind of search?"
 KINDS = ("1", "2", "3", "many")  # that stand in the table also before anybody has searched them
+NARROWEST = 470  # px of the table on wide screens: it grows with the methods
 LOOKED_THROUGH = 200  # newest searches, for examples
 ALIKE = 0.05  # chances that differ by less are the same to a reader
 Z50, Z95 = 0.674, 1.96  # standard deviations of a normal distribution
@@ -243,7 +244,7 @@ def routes(site: "Site") -> list[Route]:
 def _matrix(found: Facts) -> Markup:
     rows = [MatrixRow(kind_label(one.kind), one.chances, f"{one.searches:,}", one.few) for one in found.kinds]
     codes = [method(name).code for name in found.names]
-    return both(lambda width: matrix("Chance of being asked, by kind of search", found.sentence, codes, rows, width=width))
+    return both(lambda width: matrix("Chance of being asked, by kind of search", found.sentence, codes, rows, width=width), wide=NARROWEST)
 
 
 def _of_kind(kind: Kind, names: Sequence[str]) -> Markup:

@@ -28,6 +28,7 @@ def test_all_is_well():
 
 
 def test_what_waits_is_counted():
+    assert facts(replace(flow(), behind=1), [], now=NOW).sentence == "Events arrive and count; 1 waits to be counted."
     assert facts(replace(flow(), behind=1_234), [], now=NOW).sentence == "Events arrive and count; 1,234 wait to be counted."
 
 
