@@ -36,9 +36,10 @@ def serve(
         Literal["text", "json"] | None, typer.Option(help="How the log is written to stderr; default: $FORAGE_LOG_FORMAT, else text.")
     ] = None,
 ) -> None:
-    """Search, learn and look: the HTTP API and the console over a catalogue of one's own.
+    """Search, learn and look: API and console over your own catalogue.
 
-    One process with the whole loop inside, its state in a folder; with --kafka one of many. Runs until Ctrl-C or SIGTERM.
+    One process with the whole loop inside, its state in a folder; with
+    --kafka one of many. Runs until Ctrl-C or SIGTERM.
     """
     from evaluation.datasets.folder import Dataset
     from ops.definitions import definition
