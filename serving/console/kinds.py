@@ -1,6 +1,7 @@
 """Kinds of searches, as a policy tells them apart before anything is retrieved, and what a version decides and believes about each."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from learners.features import ARM_FEATURES, QUERY_CLASSES, as_reals, class_index
 from learners.fit import fit
 from learners.policy import Policy, arrays_of
 from schemas.candidates import Request
+from schemas.errors import ForageError
 from schemas.snapshots import Content
 from serving.backend import Backend
 
@@ -36,9 +38,12 @@ def typical(query_class: str) -> Request:
 
 
 def in_use(backend: Backend) -> Content | None:
-    """The content that decides now; before anything is published the starting point. None for a policy that is not ours."""
+    """The content that decides now; before anything is published the starting point. None for a policy that is not ours, and where the
+    content cannot be read: pages then show what they know without it."""
     if versions := backend.versions():
-        return backend.content(versions[-1].content_id)
+        with suppress(ForageError):
+            return backend.content(versions[-1].content_id)
+        return None
     policy = backend.view().policy
     return fit(policy.definition, {}, 0) if isinstance(policy, Policy) else None
 

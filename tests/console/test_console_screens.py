@@ -18,7 +18,8 @@ from evaluation.people.catalogue import catalogue
 from evaluation.people.drift import drift
 from evaluation.people.listeners import people
 from ops.serving.crowd import Listeners
-from serving.console import today, words
+from schemas.errors import CorruptFile
+from serving.console import memory, methods, today, versions, words
 
 SCREENS = ("today", "methods", "memory", "results", "versions", "flow", "words")
 CHECKED = {"narrow": ("today", "methods", "versions", "words"), "wide": ("memory", "results", "flow")}  # axe takes its time
@@ -42,11 +43,11 @@ def answer_of(page):
     return page.locator("#answer").inner_text()
 
 
-def ask(site, method, path, **fields):
-    """One request to Today's routes alone, on a site of the test's own making."""
+def ask(site, method, path, *, screen=today, **fields):
+    """One request to the routes of one screen, on a site of the test's own making."""
 
     async def answered():
-        app = httpx.ASGITransport(Starlette(routes=today.routes(site)))
+        app = httpx.ASGITransport(Starlette(routes=screen.routes(site)))
         async with httpx.AsyncClient(transport=app, base_url="http://testing") as client:
             return await client.request(method, path, data=fields or None)
 
@@ -185,6 +186,27 @@ def test_looking_teaches_nothing(console, query):
     get(console, "/console/memory", params={"q": query})
     after = console.site.live.read()
     assert (after.searches, after.tries) == (before.searches, before.tries)
+
+
+class Unreadable:
+    """A backend whose disk has lost the contents of its versions."""
+
+    def __init__(self, backend):
+        self._backend = backend
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+    def content(self, content_id):
+        raise CorruptFile(f"content {content_id[:8]} does not read; publish again")
+
+
+def test_pages_stay_where_the_content_in_use_cannot_be_read(console, query):
+    site = replace(console.site, backend=Unreadable(console.site.backend))
+    for screen, path in ((methods, "/console/methods"), (memory, f"/console/memory?q={query}"), (memory, "/console/memory")):
+        assert ask(site, "GET", path, screen=screen).status_code == 200
+    told = ask(site, "GET", "/console/versions", screen=versions)
+    assert "The two cannot be compared: content" in told.text
 
 
 # -- Versions ----------------------------------------------------------------------------------------------------------------------
