@@ -96,7 +96,7 @@ def import_csv(source: Source, found: Survey, out: Path, *, skip_bad: bool = Fal
     Raises what `survey` raises, and CorruptFile for wrong rows or a file without a right one.
     """
     if found.wrong and not skip_bad:
-        share = f"{found.wrong:,} of {found.wrong + found.good:,} rows are wrong"
+        share = f"wrong rows: {found.wrong:,} of {found.wrong + found.good:,}"
         raise CorruptFile(f"{source.path}: nothing is written, {share}; correct them, or leave them out with --skip-bad")
     if not found.good:
         raise CorruptFile(f"{source.path} holds no row that is an entity; give a file with a row for each")
@@ -207,7 +207,7 @@ def _rows(source: Source) -> Iterator[tuple[int, Mapping[str, str] | str]]:
     except FileNotFoundError:
         raise NotFound(f"{source.path} does not exist; give the path of a CSV file") from None
     except UnicodeError:
-        why = f"is not {source.encoding.removesuffix('-sig')} text, after line {line}; save it as UTF-8 or give --encoding cp1252"
+        why = f"is not {source.encoding.removesuffix('-sig').upper()} text, after line {line}; save it as UTF-8 or give --encoding cp1252"
         raise CorruptFile(f"{source.path} {why}") from None
     except (LookupError, TypeError) as error:
         raise InvalidSetting(f"{error}; write --encoding utf-8 or cp1252, --delimiter ';' or tab") from None

@@ -89,7 +89,7 @@ def csv(
     dataset = import_csv(source, found, out, skip_bad=skip_bad)
     if json:
         return show({"folder": str(out), "digest": dataset.digest, **_plain(found)})
-    left = f", {found.wrong:,} wrong rows left out" if found.wrong else ""
+    left = f", left out: {found.wrong:,} wrong rows" if found.wrong else ""
     typer.echo(f"{out}: {found.good:,} entities{left}\nnext: forage serve --data {out}")
 
 
@@ -107,7 +107,7 @@ def _preview(found: "Survey") -> str:
     """The first entities as they would be found, then what would be written."""
     shown = [line for entity in found.first for line in (*_lines(entity), "")]
     numbers = f"\nread as numbers: {', '.join(sorted(found.numbers))}" if found.numbers else ""
-    return "\n".join([*shown, f"{found.good:,} rows are entities, {found.wrong:,} are wrong; nothing was written{numbers}"])
+    return "\n".join([*shown, f"entities: {found.good:,}, wrong rows: {found.wrong:,}; nothing was written{numbers}"])
 
 
 def _lines(entity: Entity) -> list[str]:

@@ -80,7 +80,7 @@ def test_a_wrong_row_is_told_by_the_line_it_begins_on(tmp_path, row, line, why):
     (wrong,) = [one for one in entities(given, set()) if isinstance(one, Wrong)]
     assert wrong.line == line
     assert wrong.why.startswith(why)
-    with pytest.raises(CorruptFile, match=r"nothing is written, 1 of \d rows are wrong; correct them, or leave them out with --skip-bad"):
+    with pytest.raises(CorruptFile, match=r"nothing is written, wrong rows: 1 of \d; correct them, or leave them out with --skip-bad"):
         import_csv(given, survey(given), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -120,7 +120,7 @@ def test_a_preview_shows_and_writes_nothing(tmp_path):
     assert result.exit_code == 0
     assert "title        Kettle X" in result.stdout
     assert "attributes   brand: Acme; price: 19.5; colours: red, blue" in result.stdout
-    assert "3 rows are entities, 1 are wrong; nothing was written\nread as numbers: price" in result.stdout
+    assert "entities: 3, wrong rows: 1; nothing was written\nread as numbers: price" in result.stdout
     assert result.stderr == "line 7: name is empty; every row needs one\n"
     assert not (tmp_path / "out").exists()
 
@@ -133,7 +133,7 @@ def test_an_import_stops_at_wrong_rows_unless_they_may_be_left_out(tmp_path):
     assert "and 10 more" in stopped.stderr
     assert not out.exists()
     went_on = run(*named(file), "--out", out, "--skip-bad")
-    assert went_on.stdout == f"{out}: 3 entities, 30 wrong rows left out\nnext: forage serve --data {out}\n"
+    assert went_on.stdout == f"{out}: 3 entities, left out: 30 wrong rows\nnext: forage serve --data {out}\n"
     assert [one.entity_id for one in Dataset(out).entities()] == ["A1", "A2", "A3"]
     plain = json.loads(run(*named(file), "--out", out, "--skip-bad", "--json").stdout)
     assert (plain["entities"], plain["wrong"], plain["wrong_rows"][0]["line"]) == (3, 30, 7)
