@@ -11,13 +11,14 @@ from pydantic_core import to_json
 
 from schemas.base import DAY_MS, Count, Id, Message
 from schemas.errors import NotAllowed, Unavailable
-from schemas.events import Action, AnyEvent, Event, Impression, SuggestImpression, Tick
+from schemas.events import Action, Impression, SuggestAccept, SuggestImpression
 from schemas.explain import explain
 from serving.site import Site
 
 MOST_EVENTS = 1_000  # of a batch
 MOST_SEEN = 50_000  # some 10 MB: what a client sends again it sends within minutes; workers count an id once for ever
-_EVENT: TypeAdapter[Event] = TypeAdapter(AnyEvent)
+Event = Impression | Action | SuggestImpression | SuggestAccept  # ticks are written by workers alone
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 
 AnyJson = Annotated[
     Any,
@@ -58,16 +59,19 @@ class Seen:
         self._most, self._lock = most, Lock()
         self._hashes: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
 
-    def get(self, key: tuple[str, ...]) -> bytes | None:
-        """The hash of the event that came with this id, None if none did."""
-        return self._hashes.get(key)
-
-    def put(self, key: tuple[str, ...], content: bytes) -> None:
-        """Remember an event that was taken."""
+    def claim(self, key: tuple[str, ...], content: bytes) -> bytes | None:
+        """The hash of the event that came with this id before; None if none did, and then it is this one."""
         with self._lock:
-            self._hashes[key] = content
+            before = self._hashes.get(key)
+            self._hashes[key] = before or content
             if len(self._hashes) > self._most:
                 self._hashes.popitem(last=False)
+            return before
+
+    def forget(self, key: tuple[str, ...]) -> None:
+        """An event that was claimed could not be taken."""
+        with self._lock:
+            self._hashes.pop(key, None)
 
 
 def take(site: Site, batch: EventsRequest, *, trusted: bool, seen: Seen) -> EventsAnswer:
@@ -87,7 +91,7 @@ def take(site: Site, batch: EventsRequest, *, trusted: bool, seen: Seen) -> Even
     return EventsAnswer(accepted=accepted, duplicates=duplicates, refused=refused)
 
 
-def record(site: Site, event: Action | Impression | Any) -> None:
+def record(site: Site, event: Event) -> None:
     """Hand an event on, note an action with its page and in the meters. Raises Unavailable when there is no room."""
     if not site.backend.emit(event):
         raise Unavailable("there is no room for events now; send the same batch again in some seconds, what was taken counts once")
@@ -108,14 +112,16 @@ def _take(site: Site, plain: Any, *, client_id: str | None, trusted: bool, seen:
     _check_time(event, now)
     _check_token(site, event, token, client_id=client_id, now=now, trusted=trusted)
     key, content = _key(event), _hash(plain)
-    before = seen.get(key)
-    if before == content:
-        return False
-    if before is not None:
+    before = seen.claim(key, content)
+    if before is not None and before != content:
         raise _Wrong(f"{_ID_OF[event.type]}: was sent before with other content; give every event an id of its own")
-    record(site, event)
-    seen.put(key, content)
-    return True
+    if before is None:
+        try:
+            record(site, event)
+        except Unavailable:
+            seen.forget(key)
+            raise
+    return before is None
 
 
 def _parsed(plain: Any, now: int) -> tuple[Event, str | None]:
@@ -125,8 +131,6 @@ def _parsed(plain: Any, now: int) -> tuple[Event, str | None]:
     token = plain.get("token")
     if token is not None and not isinstance(token, str):
         raise _Wrong("token: must be text; send the token as it was answered")
-    if plain.get("type") == "tick":
-        raise _Wrong("type: ticks are written by workers alone; send impressions and actions")
     try:
         event = _EVENT.validate_python({"ts": now} | {name: value for name, value in plain.items() if name != "token"})
     except ValidationError as error:
@@ -135,9 +139,8 @@ def _parsed(plain: Any, now: int) -> tuple[Event, str | None]:
 
 
 def _check_time(event: Event, now: int) -> None:
-    ts = getattr(event, "ts", now)
-    if abs(ts - now) > DAY_MS:
-        raise _Wrong(f"ts: is more than 24 h from now ({now}), got {ts}; send milliseconds since 1970-01-01 UTC, or leave it out")
+    if abs(event.ts - now) > DAY_MS:
+        raise _Wrong(f"ts: is more than 24 h from now ({now}), got {event.ts}; send milliseconds since 1970-01-01 UTC, or leave it out")
 
 
 def _check_token(site: Site, event: Event, token: str | None, *, client_id: str | None, now: int, trusted: bool) -> None:
@@ -164,7 +167,6 @@ def _key(event: Event) -> tuple[str, ...]:
         return event.type, event.search_id, str(event.page)
     if isinstance(event, Action):
         return event.type, event.search_id, event.action_id
-    assert not isinstance(event, Tick)
     return event.type, event.suggest_id, "" if isinstance(event, SuggestImpression) else event.suggestion
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from schemas.base import Attributes, Id, Label, Message, Probability
 from schemas.candidates import Request
@@ -92,8 +92,6 @@ class DecisionSummary(Message):
 
 class Answer(Message):
     """A page of results. `token` is what an action on them must bring; `degraded` what the service does without for now."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     search_id: Id
     token: str

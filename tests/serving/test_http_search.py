@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -129,6 +130,15 @@ def test_a_batch_may_be_sent_again(service):
     assert taken(service, [other])[2] == ["action_id: was sent before with other content; give every event an id of its own"]
 
 
+def test_copies_that_come_at_once_are_taken_once(service):
+    page, before = service.search("chess"), len(service.backend.events)
+    batch = [click(page, action_id=f"once-{number}") for number in range(50)]
+    with ThreadPoolExecutor(4) as senders:
+        counts = [one.result()[:2] for one in [senders.submit(taken, service, batch) for _ in range(4)]]
+    assert (sum(one for one, _ in counts), sum(two for _, two in counts)) == (50, 150)
+    assert len(service.backend.events) == before + 50
+
+
 def test_each_event_is_judged_alone(service):
     page = service.search("chess")
     good = click(page, action_id="alone")
@@ -140,7 +150,7 @@ def test_each_event_is_judged_alone(service):
         ({**good, "ts": service.clock() + DAY_MS + 60_000}, "ts: is more than 24 h from now"),
         ({**good, "ts": "now"}, "ts: must be a whole number"),
         ({**good, "type": "purchase"}, "type: must be one of"),
-        ({"type": "tick"}, "ticks are written by workers alone"),
+        ({"type": "tick"}, "type: must be one of"),
         ({**good, "token": 5}, "token: must be text"),
         ("click", "message: must be an object"),
         (None, "message: must be an object"),
