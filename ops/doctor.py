@@ -17,7 +17,7 @@ from schemas.errors import ForageError, Unavailable
 # Libraries of each role, as modules; a test holds them against pyproject.toml.
 ROLES: dict[str, tuple[str, ...]] = {
     "base": ("pydantic", "kafka", "crc32c", "lz4", "numpy", "typer"),
-    "search": ("tantivy", "hnswlib", "pyarrow", "prometheus_client"),
+    "search": ("tantivy", "hnswlib", "pyarrow", "prometheus_client", "fastapi", "uvicorn", "jinja2"),
     "worker": ("faust", "aiokafka", "duckdb", "pyarrow", "river", "cramjam", "prometheus_client"),
 }
 SHARED = {"pyarrow", "prometheus_client"}  # of both: what another role brings says nothing of this one

@@ -10,7 +10,6 @@ from schemas.snapshots import join_parts
 from tests.checks.full_disk import largest_file
 from tests.learners.requests import definition
 
-
 MINUTE = 60_000
 
 
