@@ -18,7 +18,7 @@ def test_libraries_of_a_role_are_those_of_the_project(role):
     wanted = PROJECT["dependencies"] if role == "base" else PROJECT["optional-dependencies"][role]
     names = {requirement.partition(">")[0].partition("=")[0] for requirement in wanted}
     owners = packages_distributions()
-    assert {owner.replace("_", "-") for module in doctor.ROLES[role] for owner in owners[module]} == names
+    assert {owner.replace("_", "-").lower() for module in doctor.ROLES[role] for owner in owners[module]} == names
 
 
 def test_a_missing_library_is_named_with_its_extra():
