@@ -40,7 +40,7 @@
 
     put(event) {
       if (this.waiting.length < ROOM) this.waiting.push(event);
-      this.later(this.waiting.length >= BATCH ? 0 : LINGER_MS);
+      this.later(this.waiting.length >= BATCH && this.wait === RETRY_MS[0] ? 0 : LINGER_MS);
     }
 
     later(ms) {
