@@ -1,7 +1,7 @@
 """What came of searches, as sums of facts: experiments' results, how often something was chosen and where, whether predictions came true.
 
-Everything is a sum over settled searches by hour, experiment, arm and kind of query; whatever is shown is read from the sums, and two
-processes that saw the same conclusions hold the same sums, in whatever order they came.
+Everything is a sum over settled searches by slot of time, experiment, arm and kind of query; whatever is shown is read from the sums, and
+two processes that saw the same conclusions hold the same sums, in whatever order they came.
 """
 
 from collections import OrderedDict, defaultdict
@@ -18,8 +18,8 @@ from learners.trials.settled import COLUMNS, FINE, GROUPS, PLACES, TESTED, Cell,
 from schemas.base import HOUR_MS, UNIT
 from schemas.outcomes import Amendment, Outcome
 
-KEPT_HOURS = 31 * 24  # behind the newest: the longest period that is looked at
-ID_HOURS = 48  # in which a copy of a conclusion may come again
+KEPT = 31 * 24  # slots behind the newest: with hours the longest period that is looked at
+ID_MS = 48 * HOUR_MS  # in which a copy of a conclusion may come again
 OPEN = 20_000  # searches whose amendments may still come: half an hour of 11 searches a second
 K = TypeVar("K", bound=Hashable)
 
@@ -46,28 +46,29 @@ class Prediction:
 
 
 class _Gathered:
-    """Sums of an experiment by arm, and the hours they are of."""
+    """Sums of an experiment by arm, and the slots they are of."""
 
     def __init__(self) -> None:
         self.arms: dict[str, Ints] = {}
-        self.hours: list[int] = []
+        self.slots: list[int] = []
 
     def add(self, cell: Cell, sums: Ints) -> None:
         self.arms[cell.arm] = self.arms[cell.arm] + sums if cell.arm in self.arms else sums.astype(np.int64)
-        self.hours.append(cell.hour)
+        self.slots.append(cell.slot)
 
-    def result(self, trial: str) -> TrialResult:
-        return read(trial, self.arms, first=min(self.hours) * HOUR_MS, last=(max(self.hours) + 1) * HOUR_MS)
+    def result(self, trial: str, every: int) -> TrialResult:
+        return read(trial, self.arms, first=min(self.slots) * every, last=(max(self.slots) + 1) * every)
 
 
 class OutcomeSums:
     """Any thread. `missed` counts amendments whose search is no longer held.
 
-    Without `forget` everything is kept, for who reads a history once, in any order; memory grows with it.
+    `every`: length of a slot in ms; periods that are asked for begin and end with slots. Without `forget` everything is kept, for who reads
+    a history once, in any order; memory grows with it.
     """
 
-    def __init__(self, *, forget: bool = True) -> None:
-        self.missed = 0
+    def __init__(self, *, every: int = HOUR_MS, forget: bool = True) -> None:
+        self.missed, self.every = 0, every
         self._forget = forget
         self._lock = Lock()
         self._sums: dict[Cell, Ints] = {}  # (GROUPS, COLUMNS), (1, COLUMNS) outside experiments
@@ -80,14 +81,14 @@ class OutcomeSums:
 
     def add(self, conclusion: Outcome | Amendment) -> None:
         """Take a conclusion; a copy of one that came changes nothing. An amendment may come before its final."""
-        hour = conclusion.time // HOUR_MS
+        slot = conclusion.time // self.every
         with self._lock:
-            if (self._forget and hour <= self._newest - KEPT_HOURS) or not self._new(conclusion, hour):
+            if (self._forget and slot <= self._newest - KEPT) or not self._new(conclusion, slot):
                 return
             if isinstance(conclusion, Amendment):
                 self._amend(conclusion)
             else:
-                self._settle(conclusion, hour)
+                self._settle(conclusion, slot)
 
     def trials(self) -> list[str]:
         """Names of the experiments, the one of the newest search first."""
@@ -95,13 +96,13 @@ class OutcomeSums:
             last: dict[str, int] = {}
             for cell in self._sums:
                 if cell.trial:
-                    last[cell.trial] = max(cell.hour, last.get(cell.trial, 0))
+                    last[cell.trial] = max(cell.slot, last.get(cell.trial, 0))
         return sorted(last, key=lambda name: (-last[name], name))
 
     def result(self, trial: str, *, since: int = 0, until: int | None = None, query_class: str | None = None) -> TrialResult | None:
-        """An experiment over the hours that begin at `since` (ms) or later and before `until`; None where it had no searches."""
+        """An experiment over the slots that begin at `since` (ms) or later and before `until`; None where it had no searches."""
         found = self._gathered(trial, since, lambda cell: query_class in (None, cell.query_class), until)
-        return found[True].result(trial) if True in found else None
+        return found[True].result(trial, self.every) if True in found else None
 
     def results(self, *, since: int = 0) -> list[TrialResult]:
         """All experiments, the newest first."""
@@ -111,25 +112,25 @@ class OutcomeSums:
     def by_kind(self, trial: str, *, since: int = 0) -> dict[str, TrialResult]:
         """An experiment for each kind of query (schemas.ids.query_class)."""
         found = self._gathered(trial, since, lambda cell: cell.query_class)
-        return {kind: found[kind].result(trial) for kind in sorted(found)}
+        return {kind: found[kind].result(trial, self.every) for kind in sorted(found)}
 
     def over_time(self, trial: str, *, since: int, step: int) -> list[TrialResult]:
-        """An experiment in steps of so many ms (whole hours), each by itself, oldest first; steps without searches are left out."""
-        hours = max(1, step // HOUR_MS)
-        found = self._gathered(trial, since, lambda cell: cell.hour // hours)
-        return [found[start].result(trial) for start in sorted(found)]
+        """An experiment in steps of so many ms (whole slots), each by itself, oldest first; steps without searches are left out."""
+        slots = max(1, step // self.every)
+        found = self._gathered(trial, since, lambda cell: cell.slot // slots)
+        return [found[start].result(trial, self.every) for start in sorted(found)]
 
     def kinds(self, *, since: int = 0) -> list[str]:
         """Kinds of queries that were searched since a time in ms."""
         with self._lock:
-            return sorted({cell.query_class for cell in self._sums if cell.hour * HOUR_MS >= since})
+            return sorted({cell.query_class for cell in self._sums if cell.slot * self.every >= since})
 
     def traffic(self, *, since: int = 0, until: int | None = None, query_class: str | None = None) -> Traffic:
         """What came of the searches of the period, in or out of experiments."""
         total = np.zeros(len(COLUMNS), dtype=np.int64)
         with self._lock:
             for cell, sums in self._sums.items():
-                if _within(cell, since, until) and query_class in (None, cell.query_class):
+                if _within(cell.slot * self.every, since, until) and query_class in (None, cell.query_class):
                     total = total + sums.sum(axis=0)
         of = dict(zip(COLUMNS, total.tolist(), strict=True))
         return Traffic(of["searches"], of["acted"], of["empty"], of["reward"] / UNIT)
@@ -138,8 +139,8 @@ class OutcomeSums:
         """(shown, chosen) at each place from 1 to 20, of all searches, or of one experiment or arm ("" for outside experiments)."""
         with self._lock:
             total = np.zeros((PLACES, 2), dtype=np.int64)
-            for (hour, name, side), added in self._places.items():
-                if hour * HOUR_MS >= since and trial in (None, name) and arm in (None, side):
+            for (slot, name, side), added in self._places.items():
+                if slot * self.every >= since and trial in (None, name) and arm in (None, side):
                     total = total + added
         return [(shown, chosen) for shown, chosen in total.tolist()]
 
@@ -147,8 +148,8 @@ class OutcomeSums:
         """Whether predictions came true, by predicted rate ascending. `theta`: how often people look, by place bin (reading.theta)."""
         with self._lock:
             total = np.zeros(TESTED, dtype=np.int64)
-            for hour, added in self._tested.items():
-                if hour * HOUR_MS >= since:
+            for slot, added in self._tested.items():
+                if slot * self.every >= since:
                     total = total + added
         looks = np.asarray(theta, dtype=np.float64)
         out = []
@@ -163,30 +164,30 @@ class OutcomeSums:
         found: dict[K, _Gathered] = {}
         with self._lock:
             for cell, sums in self._sums.items():
-                if cell.trial == trial and _within(cell, since, until):
+                if cell.trial == trial and _within(cell.slot * self.every, since, until):
                     found.setdefault(by(cell), _Gathered()).add(cell, sums)
         return found
 
-    def _new(self, conclusion: Outcome | Amendment, hour: int) -> bool:
+    def _new(self, conclusion: Outcome | Amendment, slot: int) -> bool:
         """Whether it is no copy; then it is known. Time moves on, and what is too old goes."""
         known = hash(conclusion.final_id if isinstance(conclusion, Outcome) else conclusion.amendment_id)
-        if known in self._ids[hour]:
+        if known in self._ids[slot]:
             return False
-        self._ids[hour].add(known)
-        if hour > self._newest:
-            self._newest = hour
+        self._ids[slot].add(known)
+        if slot > self._newest:
+            self._newest = slot
             if self._forget:
-                self._sums = {cell: sums for cell, sums in self._sums.items() if cell.hour > hour - KEPT_HOURS}
-                for old in [one for one in self._ids if one <= hour - ID_HOURS]:
+                self._sums = {cell: sums for cell, sums in self._sums.items() if cell.slot > slot - KEPT}
+                for old in [one for one in self._ids if one <= slot - ID_MS // self.every]:
                     del self._ids[old]
-                for place in [one for one in self._places if one[0] <= hour - KEPT_HOURS]:
+                for place in [one for one in self._places if one[0] <= slot - KEPT]:
                     del self._places[place]
-                for old in [one for one in self._tested if one <= hour - KEPT_HOURS]:
+                for old in [one for one in self._tested if one <= slot - KEPT]:
                     del self._tested[old]
         return True
 
-    def _settle(self, outcome: Outcome, hour: int) -> None:
-        settled = Settled.of(outcome, hour)
+    def _settle(self, outcome: Outcome, slot: int) -> None:
+        settled = Settled.of(outcome, slot)
         for early in self._early.pop(outcome.final_id, ()):
             settled.amend(early.event)
         self._count(settled, 1)
@@ -210,15 +211,15 @@ class OutcomeSums:
         if (sums := self._sums.get(cell)) is None:
             sums = self._sums[cell] = np.zeros((GROUPS if cell.trial else 1, len(COLUMNS)), dtype=np.int64)
         sums[settled.group % len(sums)] += sign * np.array(added.columns, dtype=np.int64)
-        places = self._places[cell.hour, cell.trial, cell.arm]
+        places = self._places[cell.slot, cell.trial, cell.arm]
         for place, chosen in added.places:
             places[place] += sign, sign * chosen
         for row, place, rate, came in added.tested:
-            self._tested[cell.hour][row, place] += sign, sign * rate, sign * came
+            self._tested[cell.slot][row, place] += sign, sign * rate, sign * came
 
 
-def _within(cell: Cell, since: int, until: int | None) -> bool:
-    return cell.hour * HOUR_MS >= since and (until is None or cell.hour * HOUR_MS < until)
+def _within(begin: int, since: int, until: int | None) -> bool:
+    return begin >= since and (until is None or begin < until)
 
 
 def _rate(came: int, examined: float) -> Estimate:

@@ -34,7 +34,7 @@ Ints = NDArray[np.int64]
 class Cell(NamedTuple):
     """Where a search is added: `trial` and `arm` are "" outside experiments."""
 
-    hour: int
+    slot: int
     trial: str
     arm: str
     query_class: str
@@ -67,13 +67,13 @@ class Settled:
     done: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
-    def of(cls, outcome: Outcome, hour: int) -> "Settled":
+    def of(cls, outcome: Outcome, slot: int) -> "Settled":
         """A final without amendments."""
         pages = sorted(outcome.pages, key=lambda page: page.page)
         first = pages[0]
         trial = first.decision.trial if first.decision else None
         kind = first.query.query_class or query_class(first.query.key or query_key(first.query.text, first.surface))
-        cell = Cell(hour, intern(trial.name) if trial else "", trial.arm if trial else "", intern(kind))
+        cell = Cell(slot, intern(trial.name) if trial else "", trial.arm if trial else "", intern(kind))
         settled = cls(cell, crc32(outcome.client.encode("utf-8", "surrogatepass")) % GROUPS)
         events: list[Impression | Action] = [*pages, *outcome.actions]
         for one in events:

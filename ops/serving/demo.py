@@ -25,6 +25,7 @@ SETTLE = 15_000  # ms: a made-up person has clicked at once, and whoever looks o
 TRIAL = "interleave:rrf:0.2"
 CANDIDATES_P = 0.25  # of pages that log what was not shown: a demo that runs overnight must not fill the disk
 LINE_EVERY = 30.0  # s
+SLOT = 5 * 60_000  # ms of one point of the difference over time: a visitor sees a line after a quarter of an hour
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def opened_demo(
 
     One click counts for everybody (min_clients 1), so that a visitor sees the effect of his own.
     """
-    music, outcomes = catalogue(seed), OutcomeSums()
+    music, outcomes = catalogue(seed), OutcomeSums(every=SLOT)
     crowd = Listeners(people(drift(music, seed), seed), speed=speed, rng=Random(time.time_ns()))
     backend = EmbeddedBackend(
         music.entities, definition(STRATEGIES, min_clients=1), folder=folder, makers=makers_of(STRATEGIES, config),

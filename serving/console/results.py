@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 QUESTION = "Are we better than the fixed mix, and how sure are we?"
 TIMES = "Difference over time"
 HOUR_MS = 3_600_000
-STEPS = {"day": 1, "week": 6, "month": 24}  # hours of one point of the line, by period
+STEPS = {"week": 6 * HOUR_MS, "month": 24 * HOUR_MS}  # ms of one point of the line; of a day one slot of the sums
 POINTS = 3  # below so many steps there is no line yet
 FIXED = {"rrf": "the fixed mix", "convex": "the tuned mix"}
 _LACKS = {"searches": "searches", "people": "different people", "choices": "searches with a choice"}
@@ -128,6 +128,7 @@ class Facts:
     chosen: Trial | None
     kinds: Mapping[str, TrialResult]
     steps: Sequence[TrialResult]
+    step: int  # ms of each of them
     places: Sequence[tuple[int, int]]
 
 
@@ -136,13 +137,14 @@ def facts(outcomes: "OutcomeSums", *, since: int, period: Period, manifests: Seq
     trials = [trial_of(one, manifests) for one in outcomes.results(since=since)]
     chosen = next((one for one in trials if one.result.trial == asked), trials[0] if trials else None)
     name = chosen.result.trial if chosen else ""
-    step = STEPS[period.name] * HOUR_MS
+    step = STEPS.get(period.name, outcomes.every)
     return Facts(
         sentence=verdict(chosen, period.said),
         trials=trials,
         chosen=chosen,
         kinds=_surest_first(outcomes.by_kind(name, since=since)) if chosen else {},
         steps=outcomes.over_time(name, since=since, step=step) if chosen else (),
+        step=step,
         places=outcomes.places(since=since),
     )
 
@@ -182,7 +184,7 @@ def _dot(name: str, one: TrialResult) -> Dot:
     return Dot(name, value, low, high, inner_low, inner_high, note=f"{searches:,}", style=style)
 
 
-def over_time(found: Facts, hours: int, decided: Sequence[tuple[int, str]] = ()) -> Markup | None:
+def over_time(found: Facts, decided: Sequence[tuple[int, str]] = ()) -> Markup | None:
     """The difference step by step, with its band; a gap where a step had too little. None while there are too few steps.
 
     `decided`: when (ms) somebody changed the version, and a word.
@@ -190,7 +192,7 @@ def over_time(found: Facts, hours: int, decided: Sequence[tuple[int, str]] = ())
     known = [one for one in found.steps if one.difference is not None]
     if len(known) < POINTS:
         return None
-    first, last, step = found.steps[0].first, found.steps[-1].first, hours * HOUR_MS
+    first, last, step = found.steps[0].first, found.steps[-1].first, found.step
     times = list(range(first, last + 1, step))
     at = {one.first: one for one in found.steps}
     some = [at[ts].difference if ts in at else None for ts in times]
@@ -198,7 +200,7 @@ def over_time(found: Facts, hours: int, decided: Sequence[tuple[int, str]] = ())
     line = Line("difference", "main", values, low, high)
     counts = [float(searches_of(at[ts])) if ts in at else 0.0 for ts in times]
     marks = [Mark((ts - first) // step, said) for ts, said in decided if first <= ts < last + step]
-    names = [_when(ts, hours) for ts in times]
+    names = [_when(ts, step) for ts in times]
 
     def draw(width: int) -> str:
         return line_over_time(
@@ -208,9 +210,9 @@ def over_time(found: Facts, hours: int, decided: Sequence[tuple[int, str]] = ())
     return both(draw, wide=WIDE)
 
 
-def _when(ts: int, hours: int) -> str:
+def _when(ts: int, step: int) -> str:
     at = datetime.fromtimestamp(ts / 1_000.0, UTC)
-    return at.strftime("%b %d") if hours >= 24 else at.strftime("%H:%M")
+    return at.strftime("%b %d") if step >= 24 * HOUR_MS else at.strftime("%H:%M")
 
 
 def by_place(found: Facts) -> Markup | None:
@@ -238,10 +240,9 @@ def routes(site: "Site") -> list[Route]:
 
     def show(request: Request) -> Response:
         period, found = read(request)
-        hours = STEPS[period.name]
         return render(
             request, "results.html", site=site, screen=Screen(QUESTION, found.sentence), answer_lives=True, facts=found, period=period,
-            periods=LONG, by_kind=by_kind(found), over_time=over_time(found, hours, decided(site)), hours=hours, by_place=by_place(found),
+            periods=LONG, by_kind=by_kind(found), over_time=over_time(found, decided(site)), by_place=by_place(found),
             kind_label=kind_label, capital=capital, traffic=site.outcomes.traffic(since=period.since(site.clock())),
         )  # fmt: skip
 

@@ -61,7 +61,7 @@ def test_a_version_is_named_by_its_number():
 
 def found(*trials: TrialResult, kinds=None, steps=()) -> Facts:
     told = [trial_of(one) for one in trials]
-    return Facts("said", told, told[0] if told else None, kinds or {}, steps, [(100, 40), (100, 10)])
+    return Facts("said", told, told[0] if told else None, kinds or {}, steps, HOUR, [(100, 40), (100, 10)])
 
 
 def test_charts_say_what_is_too_few():
@@ -74,8 +74,8 @@ def test_charts_say_what_is_too_few():
 
 def test_the_line_begins_with_three_steps_and_keeps_its_gaps():
     steps = [replace(AHEAD, first=at * HOUR, last=(at + 1) * HOUR) for at in (0, 1, 3, 5)]
-    assert results.over_time(found(AHEAD, steps=steps[:2]), 1) is None
-    line = str(results.over_time(found(AHEAD, steps=steps), 1))
+    assert results.over_time(found(AHEAD, steps=steps[:2])) is None
+    line = str(results.over_time(found(AHEAD, steps=steps)))
     assert line.count("05:00") == 2  # once for wide, once for narrow screens
 
 

@@ -134,6 +134,10 @@ def test_periods_kinds_and_steps() -> None:
     assert (whole.kind, whole.a.searches, whole.first, whole.last) == ("interleaved", 48, T0, T0 + 48 * HOUR_MS)
     assert [one.a.searches for one in sums.over_time("t", since=T0, step=DAY_MS)][:2] == [24, 24]
     assert {kind: one.a.searches for kind, one in sums.by_kind("t", since=T0).items()} == {"1": 16, "2d": 32}
+    finer = OutcomeSums(every=HOUR_MS // 12)
+    for minute in (1, 4, 6, 59):
+        finer.add(final(page(f"m{minute}", "ab", arm="both"), at=minute * 60_000))
+    assert [one.a.searches for one in finer.over_time("t", since=T0, step=finer.every)] == [2, 1, 1]
     assert sums.kinds() == ["1", "2d"]
     assert sums.traffic(since=T0 + 40 * HOUR_MS).searches == 9
     assert sums.result("t", since=T0 + 60 * HOUR_MS) is None
