@@ -122,11 +122,11 @@ MODES = _words(
 STAGES = _words(
     ("received", "Received", "Events that came in."),
     ("matched", "Matched", "Actions that found the search they belong to."),
-    ("counted", "Counted", "Searches that have settled: what happened to them is known and counts."),
-    ("learned", "Learned", "Counts that models and memory have taken in."),
+    ("counted", "Counted", "Searches and actions that count."),
+    ("learned", "Learned", "Searches that have settled, and what was done later: models learn from these."),
     ("published", "Published", "Versions that were made of what was learned."),
     ("loaded", "Loaded", "Versions that the search servers have taken over."),
-    ("used", "Used", "Searches answered with the newest version."),
+    ("used", "Used", "Pages that went out with what was learned."),
 )
 
 SET_ASIDE = _words(

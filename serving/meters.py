@@ -87,11 +87,6 @@ class Meters:
     by_minute: Sequence[Minute]
     newest: Sequence[str]
 
-    @property
-    def per_minute(self) -> float:
-        """Searches a minute, over the minutes that this process has been there for."""
-        return self.searches / max(1, len(self.by_minute))
-
 
 def bin_of(ms: float) -> int:
     """The bin of a time."""

@@ -159,7 +159,7 @@ def lately(memory: Remembered | None, *, min_clients: int) -> Facts:
     """What memory holds as a whole."""
     if memory is None:
         return Facts("There is no memory now: scores are expectations alone.")
-    queries, rows = len(memory.queries()), plural(memory.rows(), "counted row")
+    queries, rows = len(memory.queries()), plural(memory.rows(), "pair of a search and an item", "pairs of a search and an item")
     if queries:
         return Facts(f"{plural(queries, 'search has', 'searches have')} learned what people choose, from {rows}.")
     needed = f"by {min_clients} different people" if min_clients > 1 else "by anybody"

@@ -65,13 +65,12 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Facts:
-    """`changes`: decisions of people and the last update, newest first; `updates`: automatic ones in the period."""
+    """`changes`: decisions of people and the last update, newest first."""
 
     sentence: str
     numbers: Sequence[Number]
     problems: Sequence[Problem]
     changes: Sequence[Change]
-    updates: int
 
 
 def facts(
@@ -94,13 +93,11 @@ def facts(
         )
     else:
         sentence = results.verdict(found.chosen, period.said)
-    since = period.since(now)
     return Facts(
         sentence=sentence,
         numbers=_numbers(meters, found.chosen, traffic, flow, period),
         problems=[*_missing(troubles), *_methods(meters, breakers), *_searches(meters), *_events(flow, troubles, now), *_held(manifests)],
-        changes=_changes(manifests, since),
-        updates=sum(one.reason.startswith("refresh") for one in manifests if one.created >= since),
+        changes=_changes(manifests, period.since(now)),
     )
 
 
@@ -117,11 +114,11 @@ def _numbers(meters: Meters, trial: results.Trial | None, traffic: "Traffic", fl
     acted = traffic.acted / traffic.searches if traffic.searches else None
     settled = f"of {plural(traffic.searches, 'search', 'searches')} that settled" if traffic.searches else "none has settled yet"
     counted = next((one.count for one in flow.stages if one.name == "counted"), None)
-    this = "this process, 24 hours at most"
+    this = "since this process began, 24 hours at most"
     return [
         gain,
         Number("Searches with a choice", percent(acted, 1), "", settled, f"/console/results{query}"),
-        Number("Searches", count(meters.searches), "", f"{meters.per_minute:,.1f} a minute; {this}", "/console/methods"),
+        Number("Searches", count(meters.searches), "", this, "/console/methods"),
         Number("95 of 100 answered within", milliseconds(meters.ms.p95 if meters.ms else None), "", this, "/console/flow"),
         Number(
             "Events counted", count(counted), "", "since this process began" if counted is not None else "the workers know", "/console/flow"

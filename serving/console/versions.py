@@ -78,7 +78,7 @@ class Versions:
     held: bool = False
     shown: Sequence[Version] = ()
     more: int = 0
-    kept: str = "The last 20 contents are kept, and all of the last 10 days; what is older is gone."
+    kept: str = "Kept are the last 20, and of the last 10 days one of every hour and what people ordered; what is older is gone."
 
     @property
     def live(self) -> Version | None:

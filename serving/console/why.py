@@ -23,7 +23,6 @@ from serving.kept import Search
 from serving.lost import missing
 from serving.site import Site
 
-GONE = "The explanation is gone: the last searches of this server are kept, and this one is not among them any more. Search again."
 WIDTH = 520  # px of a chart on wide screens, where the other column stands beside it
 
 

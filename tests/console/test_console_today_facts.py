@@ -109,4 +109,3 @@ def test_what_changed_are_the_last_update_and_what_people_decided():
         "Version 4: automatic update, same contents as version 1",
         "Version 2: went back: “promo week”, same contents as version 1",
     ]
-    assert day.updates == 2

@@ -87,7 +87,7 @@ def test_minutes_say_when_and_empty_minutes_are_told_too() -> None:
         (3 * MINUTE, 0, 0, 0, True),
     ]
     assert (read.searches, read.empty, read.pages, read.tries, read.refused, read.actions) == (2, 1, 2, 1, {"busy": 1}, {"click": 1})
-    assert (read.since, read.minutes, read.per_minute) == (BEGIN, 60, 0.5)
+    assert (read.since, read.minutes) == (BEGIN, 60)
     last = live.read(1)
     assert (last.searches, last.tries, last.actions, last.ms, len(last.by_minute)) == (0, 1, {"click": 1}, None, 1)
 
