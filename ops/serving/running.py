@@ -1,5 +1,6 @@
 """A site as a process: bound to an address, answering until somebody ends it."""
 
+import gc
 import signal
 import socket
 import sys
@@ -15,9 +16,13 @@ from serving.console.frame import pages
 from serving.http.app import create_app
 from serving.site import Site
 
+KEEP = 75  # s that an idle connection stays open: balancers close theirs after 60
 GRACE = 1  # s that open requests may take once somebody wants the end
 BACKLOG = 512
 SWITCH = 0.001  # s until a busy thread lets others run; with Python's own 0.005 a search beside a busy learner takes half as long again
+# Objects until Python looks for garbage in cycles among the young, the middle, the old. The old are a catalogue, a memory and the last
+# searches: to look through a million of them stops every thread for a second (measured), and what we throw away is hardly ever a cycle.
+COLLECT = (10_000, 10, 1_000_000)
 
 
 class Server:
@@ -31,7 +36,7 @@ class Server:
         self.host, self.port = host, int(self._socket.getsockname()[1])
         config = uvicorn.Config(
             create_app(site, console=pages(site)), log_config=None, access_log=False, server_header=False, lifespan="off",
-            timeout_graceful_shutdown=GRACE, backlog=BACKLOG,
+            timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP, backlog=BACKLOG,
         )  # fmt: skip
         self._server = _Quiet(config)
 
@@ -44,6 +49,9 @@ class Server:
     def run(self) -> None:
         """Answer until `end`. In the main thread, Ctrl-C and SIGTERM end it too."""
         sys.setswitchinterval(SWITCH)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECT)
         self._server.run(sockets=[self._socket])
 
     def end(self) -> None:
