@@ -22,21 +22,18 @@ class Live:
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock, self._lock = clock, Lock()
-        self._since = clock()
         self._service, self._methods = _Ring(MINUTE, DAY), _Ring(SLOT, DAY * MINUTE // SLOT + 1)
         self._texts = Texts()
 
     def searched(self, page: Page, *, ms: float, counted: bool) -> None:
-        """A page was answered after `ms` in all. One that is not `counted` is a try of the console."""
-        now = self._clock()
+        """A page was answered after `ms` in all. One that is not `counted` is a try of the console: it stands in nothing."""
         if not counted:
-            self._add(now, [(("tries", "", ""), 1)])
             return
+        now = self._clock()
         impression = page.impression
         first = impression.page == 1
         empty = first and not impression.results
         service: list[tuple[Key, int]] = [
-            (("pages", "", ""), 1),
             (("searches", "", ""), int(first)),
             (("empty", "", ""), int(empty)),
             (("ms", "", meters.bin_of(ms)), 1),
@@ -66,20 +63,14 @@ class Live:
             spans = self._methods.spans(begin)
             newest = self._texts.newest(NEWEST)
         all_of, of_methods = meters.total(service.values()), meters.total(methods.values())
-        first = max(begin, self._since // MINUTE * MINUTE)
         return Meters(
-            since=self._since,
-            minutes=minutes,
             searches=all_of.get(("searches", "", ""), 0),
             empty=all_of.get(("empty", "", ""), 0),
-            pages=all_of.get(("pages", "", ""), 0),
-            tries=all_of.get(("tries", "", ""), 0),
             refused=meters.by_kind(all_of, "refused"),
             actions=meters.by_kind(all_of, "action"),
             ms=meters.times(all_of),
             places=of_methods.get(("places", "", ""), 0),
             methods=meters.methods(of_methods, spans),
-            by_minute=[meters.minute(ts, service.get(ts, {})) for ts in range(first, now + 1, MINUTE)],
             newest=newest,
         )
 

@@ -54,37 +54,21 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Minute:
-    """One minute from `ts` (ms)."""
-
-    ts: int
-    searches: int
-    empty: int
-    refused: int
-    ms: Times | None
-
-
-@dataclass(frozen=True)
 class Meters:
-    """The last `minutes` of this process, which began at `since` (ms). `ms` None: nothing was answered.
+    """Some minutes of this process. `ms` None: nothing was answered.
 
-    `searches` are first pages; `empty`: of those, pages without a result; `pages`: all pages; `tries`: what was not counted, and stands
-    in nothing else. `refused` and `actions` by kind. `places`: results shown on the pages that `methods` are about: by slots of ten
-    minutes, the one in which the time begins included. `newest`: search texts, the newest first, each searched by two clients or more.
+    `searches` are first pages; `empty`: of those, pages without a result. `refused` and `actions` by kind. `places`: results shown on the
+    pages that `methods` are about: by slots of ten minutes, the one in which the time begins included. `newest`: search texts, the newest
+    first, each searched by two clients or more.
     """
 
-    since: int
-    minutes: int
     searches: int
     empty: int
-    pages: int
-    tries: int
     refused: Mapping[str, int]
     actions: Mapping[str, int]
     ms: Times | None
     places: int
     methods: Mapping[str, Method]
-    by_minute: Sequence[Minute]
     newest: Sequence[str]
 
 
@@ -125,12 +109,6 @@ def total(slots: Iterable[Sums]) -> Sums:
 def by_kind(sums: Sums, what: str) -> dict[str, int]:
     """Counts of a thing by its kind."""
     return {name: count for (kind, name, _), count in sorted(sums.items(), key=str) if kind == what}
-
-
-def minute(ts: int, sums: Sums) -> Minute:
-    """One minute of the service."""
-    refused = sum(by_kind(sums, "refused").values())
-    return Minute(ts, sums.get(("searches", "", ""), 0), sums.get(("empty", "", ""), 0), refused, times(sums))
 
 
 def methods(sums: Sums, spans: Spans) -> dict[str, Method]:

@@ -68,7 +68,7 @@ def test_the_chance_of_being_asked_has_least_mean_and_most() -> None:
         assert chance.mean == pytest.approx(0.6)
 
 
-def test_minutes_say_when_and_empty_minutes_are_told_too() -> None:
+def test_a_time_has_what_came_in_it_and_tries_are_in_none() -> None:
     clock = Clock()
     live, (page, empty) = Live(clock), [pages(1)[0], pages(1, kitchen=Kitchen(policy(p=0.02, salt="none")))[0]]
     assert empty.impression.results == []
@@ -80,21 +80,15 @@ def test_minutes_say_when_and_empty_minutes_are_told_too() -> None:
     live.acted(Action(action_id="a", search_id="s", ts=clock.now, kind="click", entity_id="game:001"))
     live.searched(page, ms=1.0, counted=False)
     read = live.read(60)
-    assert [(one.ts - BEGIN, one.searches, one.empty, one.refused, one.ms is None) for one in read.by_minute] == [
-        (0, 1, 0, 0, False),
-        (MINUTE, 0, 0, 0, True),
-        (2 * MINUTE, 1, 1, 1, False),
-        (3 * MINUTE, 0, 0, 0, True),
-    ]
-    assert (read.searches, read.empty, read.pages, read.tries, read.refused, read.actions) == (2, 1, 2, 1, {"busy": 1}, {"click": 1})
-    assert (read.since, read.minutes) == (BEGIN, 60)
-    last = live.read(1)
-    assert (last.searches, last.tries, last.actions, last.ms, len(last.by_minute)) == (0, 1, {"click": 1}, None, 1)
+    assert (read.searches, read.empty, read.refused, read.actions) == (2, 1, {"busy": 1}, {"click": 1})
+    two, last = live.read(2), live.read(1)
+    assert (two.searches, two.empty, two.refused) == (1, 1, {"busy": 1})
+    assert (last.searches, last.actions, last.ms) == (0, {"click": 1}, None)
 
 
 def test_what_nobody_asked_yet_is_none_and_not_zero() -> None:
     read = Live(Clock()).read()
-    assert (read.searches, read.ms, read.methods, read.newest, len(read.by_minute)) == (0, None, {}, [], 1)
+    assert (read.searches, read.ms, read.methods, read.newest) == (0, None, {}, [])
 
 
 def test_further_pages_are_pages_and_no_searches_and_ask_nobody_anew() -> None:
@@ -106,7 +100,7 @@ def test_further_pages_are_pages_and_no_searches_and_ask_nobody_anew() -> None:
     for page in (first, second, beyond):
         live.searched(page, ms=1.0, counted=True)
     read = live.read()
-    assert (read.searches, read.pages, read.empty, read.places) == (1, 3, 0, 6)
+    assert (read.searches, read.ms and read.ms.count, read.empty, read.places) == (1, 3, 0, 6)
     assert {one.asked for one in read.methods.values()} == {1}
 
 
@@ -118,12 +112,13 @@ def test_a_day_is_kept_and_no_more() -> None:
         clock.now += MINUTE
     clock.now -= MINUTE
     read = live.read(10 * DAY)
-    assert (read.searches, read.minutes, len(read.by_minute)) == (DAY, DAY, DAY)
+    assert read.searches == DAY
     assert DAY <= read.methods["popular"].asked < DAY + 2 * SLOT // MINUTE, "methods are kept by slots of ten minutes"
     assert live.totals()["searches", "", ""] == DAY + 30, "metrics count from the beginning"
     clock.now -= 5 * MINUTE  # a clock that was set back loses nothing and breaks nothing
+    before = live.read(1).searches
     live.searched(page, ms=1.0, counted=True)
-    assert live.read().by_minute[-1].searches == 2
+    assert live.read(1).searches == before + 1
 
 
 @settings(deadline=None)
