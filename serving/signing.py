@@ -9,6 +9,7 @@ from hashlib import blake2b
 from schemas.errors import InvalidSetting, NotAllowed
 
 HALF_HOUR_MS = 1_800_000  # an action counts so long after its page; a token that lives longer would promise what is not kept
+SKEW_MS = 60_000  # by which the clock of the server that signed may be ahead: it signed all the same
 _TIME, _ID, _MAC, _SHOWN = 6, 12, 16, 4  # bytes
 _FIXED = _TIME + 2 * _ID + _MAC
 _REMEDY = "send the token that /search answered with these results, unchanged"
@@ -44,7 +45,7 @@ class Signer:
             raise NotAllowed(f"token: is of another search; {_REMEDY}")
         if said[_TIME + _ID :] != self._hash(b"client", client_id or ""):
             raise NotAllowed("token: is of another client; send the client_id that was searched with, or none if there was none")
-        if not 0 <= now - int.from_bytes(said[:_TIME], "big") <= self._ttl:
+        if not -SKEW_MS <= now - int.from_bytes(said[:_TIME], "big") <= self._ttl:
             raise NotAllowed(f"token: has expired, it is good for {self._ttl // 60_000} minutes; search again")
         if entity_id is not None and self._shown(search_id, entity_id) not in {
             tail[at : at + _SHOWN] for at in range(0, len(tail), _SHOWN)

@@ -1,9 +1,12 @@
 """The last searches: two kinds of room, actions that meet their page, and what further pages repeat."""
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.events import Action
-from serving.kept import LOOKED_AT, MOST, Kept, Search
+from serving import kept as kept_module
+from serving.kept import LOOKED_AT, MOST, NOTED, Kept, Search
 from tests.retrievers.shop import NOW, request
 from tests.serving.kitchen import Kitchen, policy
 
@@ -59,3 +62,24 @@ def test_pages_can_be_turned_long_after_the_whole_search_is_gone(kitchen):
     assert (begun.request, begun.counted) == (search.request, False)
     assert begun.decision == search.page.impression.decision
     assert kept.begun("never") is None
+
+
+def test_who_sends_ever_more_actions_of_one_search_fills_no_memory(kitchen):
+    kept, search = Kept(), search_of(kitchen, "s")
+    kept.put(search)
+    for _ in range(NOTED + 1):
+        kept.acted(click(search, search.page.impression.results[0].entity_id))
+    found = kept.get("s")
+    assert found is not None
+    assert len(found.actions) == NOTED
+
+
+def test_large_requests_push_out_the_oldest_that_could_be_turned(kitchen, monkeypatch):
+    monkeypatch.setattr(kept_module, "TURNED_BYTES", 1_000_000)
+    kept, one = Kept(), search_of(kitchen, "s")
+    for number in range(20):
+        asked = replace(request("halo", search_id=f"s-{number}"), profile={f"{name}": "x" * 1_000 for name in range(64)})
+        kept.put(Search(asked, one.page, one.view))
+    held = [number for number in range(20) if kept.begun(f"s-{number}") is not None]
+    assert held == list(range(20 - len(held), 20))
+    assert 10 <= len(held) <= 15
