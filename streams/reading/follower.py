@@ -130,6 +130,7 @@ class Follower:
     def _read(self, consumer: Any, parts: list[Any]) -> None:
         """Until told to stop, or until the topic has other partitions or was made anew."""
         consumer.assign(parts)
+        ends = {} if self._since is None else consumer.end_offsets(parts, timeout_ms=_ANSWER_MS)  # asked first: what comes meanwhile is new
         begin = {} if self._since is None else consumer.offsets_for_times(dict.fromkeys(parts, self._since))
         for part in parts:
             if part.partition in self._next:
@@ -137,7 +138,7 @@ class Follower:
             elif begin.get(part) is not None:
                 consumer.seek(part, begin[part].offset)
             elif self._since is not None:  # nothing is so new
-                consumer.seek_to_end(part)
+                consumer.seek(part, ends[part])
             else:
                 consumer.seek_to_beginning(part)
         ask_at = 0.0
