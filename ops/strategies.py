@@ -9,7 +9,7 @@ from ops.settings import NAMES, Settings, names_of
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
 from retrievers.dense import DenseRetriever
-from retrievers.encoders import CachedEncoder, load_encoder
+from retrievers.encoders import CachedEncoder, Encoder, load_encoder
 from retrievers.fresh import FreshRetriever
 from retrievers.lexical import ALL, TITLE, LexicalIndex, LexicalRetriever
 from retrievers.memory import MemoryRetriever
@@ -23,14 +23,15 @@ Missing = Callable[[str, ForageError], None]  # strategy, why
 
 
 def strategies_of(
-    names: Sequence[str], catalog: Catalog, reader: MemoryReader, config: Settings, *, missing: Missing | None = None
-) -> dict[str, Retriever]:
+    names: Sequence[str], catalog: Catalog, reader: MemoryReader, config: Settings, *, missing: Missing | None = None,
+    encoder: Callable[[str], Encoder] = load_encoder,
+) -> dict[str, Retriever]:  # fmt: skip
     """Name -> strategy over the catalogue and the memory. `names` may be entries as the settings have them, and the settings say where
     those of one's own come from.
 
     Raises NotFound for an unknown name, and for one that is asked outside. A strategy that cannot be made here (no encoder set, its library
     or model missing or damaged, its own function fails) raises what its maker raises. With `missing` that is told instead, and what cannot
-    be made, or is asked outside, is left out: it is not available.
+    be made, or is asked outside, is left out: it is not available. `encoder` makes the one that the settings name.
     """
     places, names = places_of((*config.strategies, *names)), names_of(names)
     index, kappa = cache(partial(_lexical, catalog)), reader.reading.kappa
@@ -39,7 +40,7 @@ def strategies_of(
         "lexical_title": lambda: LexicalRetriever(index(), name="lexical_title", boosts=TITLE),
         "lexical_all": lambda: LexicalRetriever(index(), name="lexical_all", boosts=ALL),
         "trigrams": lambda: TrigramRetriever(catalog.values()),
-        "dense": lambda: _dense(catalog, config),
+        "dense": lambda: _dense(catalog, config, encoder),
         "memory": lambda: MemoryRetriever(reader, among=catalog, kappa=kappa),
         # By letters alone: with an encoder it brings less into the mix of all (benchmarks.recall), and costs an encoding.
         "neighbours": lambda: _neighbours(catalog, reader),
@@ -79,10 +80,10 @@ def _neighbours(catalog: Catalog, reader: MemoryReader) -> Retriever:
     return retriever
 
 
-def _dense(catalog: Catalog, config: Settings) -> Retriever:
+def _dense(catalog: Catalog, config: Settings, encoder: Callable[[str], Encoder]) -> Retriever:
     """With the encoder of this installation, its embeddings kept on disk."""
     if not config.encoder:
         raise NotFound(f"the strategy dense needs an encoder; set {NAMES['encoder']} to a model's folder or package, or leave dense out")
-    retriever = DenseRetriever(CachedEncoder(load_encoder(config.encoder), config.data / "embeddings"))
+    retriever = DenseRetriever(CachedEncoder(encoder(config.encoder), config.data / "embeddings"))
     retriever.put(catalog.values())
     return retriever

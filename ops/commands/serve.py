@@ -1,6 +1,7 @@
 """`forage serve` and `forage token`: the search service, and who may call it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +14,8 @@ from ops.settings import strategy_entries
 from schemas.errors import InvalidSetting
 
 PORT = 8080
+# Share of pages that log 50 candidates beside the results: the rank model learns from them, and they are half of a page's bytes and time.
+CANDIDATES_P: Mapping[Literal["embedded", "kafka"], float] = {"embedded": 0.25, "kafka": 0.1}
 Port = Annotated[int, typer.Option(help="Port of the console and the API; 0 takes a free one.", min=0, max=65_535)]
 
 
@@ -75,7 +78,8 @@ def serve(
         backend = EmbeddedBackend(
             entities, defined, folder=place, makers=makers, rules=rules_of(config), on_conclusion=outcomes.add
         )  # fmt: skip
-    with opened(backend, config, name=dataset.name, outcomes=outcomes) as site:
+    sampled = CANDIDATES_P[backend.mode]
+    with opened(backend, config, name=dataset.name, outcomes=outcomes, candidates_p=sampled) as site:
         if trial:
             try_out(backend, trial)
         answer(site, host=host, port=port, said=lambda url: _say(url, len(entities), dataset.name))

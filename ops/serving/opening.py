@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 from memory_index.reader import MemoryReader
 from ops.serving.crowd import Listeners
@@ -16,6 +17,7 @@ from ops.strategies import strategies_of
 from ops.trials import RRF, parse_trial, with_trial
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
+from retrievers.encoder_process import EncoderProcess
 from schemas.errors import ForageError
 from serving.backend import Trouble
 from serving.outcomes import OutcomeSums
@@ -27,14 +29,15 @@ log = logging.getLogger(__name__)
 
 
 def makers_of(names: Sequence[str], config: Settings) -> Makers:
-    """What makes these strategies; one that cannot be made is told as a trouble, and left out."""
+    """What makes these strategies; one that cannot be made is told as a trouble, and left out. An encoder is started once."""
+    encoder = cache(EncoderProcess)
 
     def make(catalog: Catalog, reader: MemoryReader, lacking: Callable[[Trouble], None]) -> Mapping[str, Retriever]:
         def missing(name: str, why: ForageError) -> None:
             log.warning("strategy %s is not available: %s", name, why)
             lacking(Trouble("encoder", f"The strategy {name} is not available: {why}"))
 
-        return strategies_of(names, catalog, reader, config, missing=missing)
+        return strategies_of(names, catalog, reader, config, missing=missing, encoder=encoder)
 
     return make
 
