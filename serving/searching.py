@@ -113,7 +113,8 @@ def search(site: Site, asked: SearchRequest, *, counted: bool = True, view: View
         request = replace(asked.request(site.new_id(), now), explore=asked.explore)
         decision, view = None, view or site.backend.view()
     else:
-        request, decision, counted = replace(before.request, page=asked.page, ts=now), before.decision, before.counted
+        request, decision = replace(before.request, page=asked.page, ts=now), before.decision
+        counted = counted and before.counted
         first = site.kept.get(request.search_id)
         view = first.view if first else site.backend.view()
     page = site.pipeline.search(request, decision=decision, view=view, record=counted)

@@ -20,7 +20,7 @@ from schemas.ids import digest
 from serving.console.comparing import choices, compare
 from serving.console.drawing import both as drawn
 from serving.console.finding import meant
-from serving.console.frame import Screen, back, from_here, posted, render
+from serving.console.frame import Screen, back, from_here, may, posted, render
 from serving.console.trying import Tried, keep, tried
 from serving.kept import Search
 from serving.lost import missing
@@ -100,16 +100,17 @@ def _searched(request: Request, site: Site, asked: Asked) -> Response:
     """Search, then go to the address that names the search: who loads it again sees the same one, and counts nothing twice."""
     client = request.cookies.get(CLIENT, "")
     client = client if client.startswith("console-") and len(client) <= 100 else f"console-{site.new_id()}"
-    counted = asked.count and from_here(request)
     turned = site.kept.get(asked.search) if asked.search and asked.page > 1 else None
+    own = turned is None or turned.request.client_id == client  # to look at the next page of a shopper is not to be that shopper
+    counted = asked.count and own and from_here(request) and may(request, site, "search")
     try:
         wanted = SearchRequest(query=asked.q, client_id=client, segment=asked.group, page=asked.page)
     except ValidationError as error:
         raise InvalidMessage("this cannot be searched", explain(error)) from None
     if turned is not None and turned.request.query == asked.q:
-        client = turned.request.client_id or client
         token = site.signer.sign(asked.search, turned.request.client_id, site.clock())
-        wanted = wanted.model_copy(update={"client_id": turned.request.client_id, "search_id": asked.search, "token": token})
+        repeats = {"k": turned.request.size, "client_id": turned.request.client_id}
+        wanted = wanted.model_copy(update={**repeats, "search_id": asked.search, "token": token})
     answer = search(site, wanted, counted=counted)
     keep(site, answer.search_id, answer.page)
     gone = RedirectResponse(asked.address(search=answer.search_id, count=counted), 303)

@@ -117,6 +117,18 @@ def test_a_link_on_another_site_makes_nothing_count(console, query):
     assert console.site.live.read().searches == before
 
 
+def test_looking_at_the_next_page_of_a_shopper_is_not_taken_for_the_shopper(console, query):
+    found = console.search(query, client="a-shopper", k=3)
+    address = {"q": query, "search": found.search_id, "page": "2", "count": "1"}
+    with httpx.Client(base_url=console.url, timeout=30.0, verify=False, follow_redirects=True) as client:
+        answer = client.get("/console/try", params=address)
+        assert "not counted" in answer.text
+        assert client.cookies[CLIENT].startswith("console-")
+    second = console.site.kept.get(found.search_id, 2)
+    assert second is not None
+    assert (second.counted, second.request.client_id) == (False, "a-shopper")
+
+
 def test_a_forged_choice_is_refused(console, query):
     client = httpx.Client(base_url=console.url, timeout=30.0, verify=False, follow_redirects=True, headers={"origin": console.url})
     with client:
