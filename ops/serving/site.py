@@ -44,18 +44,11 @@ class Threads:
         self.asker.close()
 
 
-def site_of(
-    backend: Backend, config: Settings, *, name: str, crowd: Crowd | None = None, outcomes: OutcomeSums | None = None,
-    candidates_p: float = 1.0,
-) -> Site:  # fmt: skip
-    """The site over a backend. `outcomes` are the sums that the backend's `on_conclusion` adds to. Raises InvalidSetting."""
-    return site_and_threads(backend, config, name=name, crowd=crowd, outcomes=outcomes, candidates_p=candidates_p)[0]
-
-
 def site_and_threads(
-    backend: Backend, config: Settings, *, name: str, crowd: Crowd | None, outcomes: OutcomeSums | None, candidates_p: float
+    backend: Backend, config: Settings, *, name: str, crowd: Crowd | None, outcomes: OutcomeSums, candidates_p: float
 ) -> tuple[Site, Threads]:
-    """The site, and what must be closed before its backend is."""
+    """The site, and what must be closed before its backend is. `outcomes` are the sums that the backend's `on_conclusion` adds to. Raises
+    InvalidSetting."""
     breakers = Breakers(time.monotonic)
     live, threads = Live(_now), Threads(Together(ASKING, BUDGET_MS, breakers=breakers), Later(SHADOWS, WAITING))
 
@@ -69,7 +62,7 @@ def site_and_threads(
     key = token_key(config)
     access = Access(key, grants_of(config))
     site = Site(
-        name=name, backend=backend, pipeline=pipeline, kept=Kept(), live=live, outcomes=outcomes or OutcomeSums(), signer=Signer(key),
+        name=name, backend=backend, pipeline=pipeline, kept=Kept(), live=live, outcomes=outcomes, signer=Signer(key),
         access=access, limits=limits_of(config, access), breakers=breakers, crowd=crowd, samples=exposition(backend, live, breakers),
         clock=_now, new_id=lambda: secrets.token_urlsafe(16),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from ops.cli import app
 from ops.serving.crowd import Listeners
 from ops.serving.opening import opened
 from ops.serving.running import Server, bound
-from ops.serving.site import check_exposed, grants_of, site_of, token_key
+from ops.serving.site import check_exposed, grants_of, token_key
 from ops.settings import Settings
 from ops.telemetry import SERVICE
 from schemas.errors import InvalidSetting, Unavailable
@@ -92,8 +92,7 @@ def test_an_address_in_use_is_refused():
 
 
 def test_the_metrics_are_those_that_are_documented(tmp_path):
-    with backend_on(tmp_path / "state") as backend:
-        site = site_of(backend, settings(tmp_path), name="games")
+    with backend_on(tmp_path / "state") as backend, opened(backend, settings(tmp_path), name="games", outcomes=OutcomeSums()) as site:
         answer = search(site, SearchRequest(query="halo", client_id="c"))
         search(site, SearchRequest(query="halo"), counted=False)
         site.live.refused("too_many")
