@@ -52,7 +52,10 @@ class Server:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECT)
-        self._server.run(sockets=[self._socket])
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            gc.unfreeze()  # else DuckDB, at the end of the process, lists a hundred lines of what was never let go
 
     def end(self) -> None:
         """Take no more requests; those that are under way have a second."""
