@@ -21,7 +21,7 @@ def demo(
     port: Port = PORT,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the console in the browser, from a terminal.")] = True,
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="--no-serve: no server; a report, and the end.")] = True,
-    searches: Annotated[int | None, typer.Option(help="With --no-serve: how many searches the people make; default 4000.")] = None,
+    searches: Annotated[int | None, typer.Option(help="With --no-serve: how many searches the people make; default 4000.", min=1)] = None,
     out: Annotated[Path | None, typer.Option(help="With --no-serve: folder for the report; default: demo in the data folder.")] = None,
     json: AsJson = False,
 ) -> None:
