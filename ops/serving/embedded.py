@@ -213,12 +213,15 @@ class EmbeddedBackend:
     def _publish(self, now: int) -> None:
         if time.monotonic() - self._published < PUBLISH_EVERY or self._publishing.pinned:
             return
-        content = self._learning.refresh(self._publishing.definition, self._in_use.content)
+        definition = self._publishing.definition
+        content = self._learning.refresh(definition, self._in_use.content)
         if content is None:
             return
         self._published = time.monotonic()
         try:
             with self._in_use.changing:
+                if self._publishing.pinned or self._publishing.definition != definition:  # ordered meanwhile: that holds
+                    return
                 manifest = self._publishing.refresh(content, applied=self._learning.applied, now=now)
                 if manifest is not None:
                     self._adopt(manifest, content)

@@ -220,6 +220,29 @@ def test_a_promoted_version_decides_what_is_learned_also_after_a_restart(tmp_pat
         assert "fresh" not in again.view().policy.definition.strategies
 
 
+def test_what_is_learned_while_somebody_promotes_does_not_undo_it(tmp_path):
+    with backend_on(tmp_path) as backend:
+        Visitor(backend).search("halo")
+        until(lambda: in_use(backend) >= 1)
+        small = backend.versions()[-1].content_id
+    with backend_on(tmp_path, strategies=(*STRATEGIES, "fresh")) as other:
+        until(lambda: "fresh" in other.view().policy.definition.strategies)
+        learn, said = other._learning.refresh, []
+
+        def refresh(*given):
+            content = learn(*given)
+            if content is not None and not said:
+                said.append(other.order("promote", small, reason=""))
+            return content
+
+        other._learning.refresh = refresh
+        Visitor(other, "w").search("halo")
+        until(lambda: said)
+        versions = until(lambda: (listed := other.versions())[-1].reason == "refresh" and listed)
+        order = [one.reason for one in versions].index("promote")
+        assert all("fresh" not in str(other.content(one.content_id).definition) for one in versions[order:])
+
+
 def test_an_experiment_outlives_publications(tmp_path):
     with backend_on(tmp_path) as backend:
         backend.try_out(with_trial(parse_trial("interleave:rrf:0.5")))
