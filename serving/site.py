@@ -25,7 +25,7 @@ class Limits:
 
     body: int = 1_000_000
     slow: float = 10.0
-    threads: int = 4
+    threads: int = 8
     waiting: int = 32
     rate: float = 50.0
     token_rate: float = 1_000.0
