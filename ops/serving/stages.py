@@ -18,6 +18,7 @@ class Stages:
     def __init__(self) -> None:
         self._count: dict[str, int] = dict.fromkeys(NAMES, 0)
         self._last: dict[str, float] = {}
+        self._heard: dict[str, int] = {}  # of the kernels; a loop that is opened anew counts from 0
 
     def passed(self, name: Name, count: int = 1) -> None:
         """So many more passed a stage just now."""
@@ -28,8 +29,10 @@ class Stages:
         """What the kernels have counted up to now."""
         if changed:
             for name, of in OF.items():
-                if (more := sum(kinds.get(kind, 0) for kind in of) - self._count[name]) > 0:
+                total, before = sum(kinds.get(kind, 0) for kind in of), self._heard.get(name, 0)
+                if (more := total - before if total >= before else total) > 0:
                     self.passed(name, more)
+                self._heard[name] = total
 
     def read(self, *, unknown: Collection[Name] = ()) -> Sequence[Stage]:
         """All stages in order; of some it is not known in this process how many passed."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ops.serving import embedded
+from ops.serving.stages import Stages
 from ops.trials import parse_trial, with_trial
 from schemas.errors import InvalidSetting, NotFound, Unavailable
 from schemas.outcomes import Outcome
@@ -176,6 +177,13 @@ def test_a_disk_that_takes_nothing_stops_learning_not_answering(tmp_path, monkey
         until(lambda: not backend.troubles())
         until(lambda: backend.flow().behind == 0)
         assert sum(shown for shown, _ in counted(backend, "halo").values()) == 2 * len(page.impression.results)
+
+
+def test_stages_count_on_when_the_loop_was_opened_anew():
+    seen = Stages()
+    for impressions in (10, 2, 3):
+        seen.counted({"impressions": impressions}, changed=True)
+    assert next(one.count for one in seen.read() if one.name == "counted") == 13
 
 
 def test_a_folder_serves_one_process(tmp_path):
