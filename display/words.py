@@ -123,7 +123,7 @@ STAGES = _words(
     ("received", "Received", "Events that came in."),
     ("matched", "Matched", "Actions that found the search they belong to."),
     ("counted", "Counted", "Searches and actions that count."),
-    ("learned", "Learned", "Searches that have settled, and what was done later: models learn from these."),
+    ("learned", "Learned", "Searches that have settled, some minutes after their page: models learn from these."),
     ("published", "Published", "Versions that were made of what was learned."),
     ("loaded", "Loaded", "Versions that the search servers have taken over."),
     ("used", "Used", "Pages that went out with what was learned."),

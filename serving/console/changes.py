@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from display.numbers import plural
-from display.words import named
+from display.words import method
 from schemas.errors import ForageError
 from schemas.snapshots import Content
 from serving.console.kinds import chances
@@ -57,7 +57,7 @@ def difference(before: Named, after: Named, *, content: Callable[[str], Content]
 def _methods(old: Content, new: Content) -> list[Change]:
     one, two = _strategies(old), _strategies(new)
     return [
-        Change(named(name), one.get(name, "not there"), two.get(name, "not there"))
+        Change(method(name).label, one.get(name, "not there"), two.get(name, "not there"))
         for name in sorted(one.keys() | two.keys())
         if one.get(name) != two.get(name)
     ]
@@ -76,7 +76,7 @@ def _moved(old: Content, new: Content) -> list[Change]:
         pairs = [(one[kind][name], two[kind][name]) for kind in KINDS]
         moved = [(p, now) for p, now in pairs if abs(p - now) >= MOVED]
         if moved:
-            change = Change(f"{named(name)}: chance of being asked", _span([p for p, _ in moved]), _span([now for _, now in moved]))
+            change = Change(f"{method(name).label}: chance of being asked", _span([p for p, _ in moved]), _span([now for _, now in moved]))
             out.append((-max(abs(p - now) for p, now in moved), name, change))
     return [change for _, _, change in sorted(out)]
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from display.charts.intervals import Dot, dot_intervals
 from display.charts.matrix import MatrixRow, matrix
 from display.numbers import listed, one_in, percent
-from display.words import in_full, method, named
+from display.words import in_full, method
 from learners.definition import Definition
 from learners.policy import definition_of
 from schemas.snapshots import Content
@@ -116,7 +116,7 @@ def _roles(definition: Definition | None, installed: Sequence[str], meters: Mete
     roles: dict[str, Role] = {}
     for name in sorted({*arms, *always, *installed, *meters.methods}):
         known: Role = "arm" if name in arms else "always" if name in always else "unknown"
-        roles[name] = known if name in installed else "missing"
+        roles[name] = known if name in installed or name in meters.methods else "missing"  # an engine of one's own may ask it
     return roles
 
 
@@ -164,13 +164,13 @@ def _sentence(rows: Sequence[Row], searches: int) -> str:
     if troubled:
         worst = max(troubled, key=lambda row: (row.late + row.failed, row.name))
         what = worst.resting or f"{worst.failed:,} of {worst.asked:,} calls failed, {worst.late:,} were late"
-        others = f" So {'is' if len(troubled) == 2 else 'are'} {listed([named(row.name) for row in troubled if row is not worst])}."
-        return f"{named(worst.name)} needs a look: {what}.{others if len(troubled) > 1 else ''}"
+        others = f" So {'is' if len(troubled) == 2 else 'are'} {listed([method(row.name).label for row in troubled if row is not worst])}."
+        return f"{method(worst.name).label} needs a look: {what}.{others if len(troubled) > 1 else ''}"
     if not searches:
         return "All methods still stand at the starting chance: nothing has been searched in this time."
     alone = next((row for row in rows if row.only), None)
     said = (
-        f"{named(alone.name)} earns most alone: nothing else found {percent(alone.only)} of the places shown"
+        f"{method(alone.name).label} earns most alone: nothing else found {percent(alone.only)} of the places shown"
         if alone
         else ("No method is needed alone: every place shown was found by two or more")
     )
@@ -178,7 +178,7 @@ def _sentence(rows: Sequence[Row], searches: int) -> str:
     least = min(likely, key=lambda name: (likely[name], name), default="")
     if likely and max(likely.values()) - likely[least] < ALIKE:
         return f"{said}. All are asked about equally often."
-    return f"{said}. {named(least)} is asked least, in {one_in(likely[least])} searches." if likely else f"{said}."
+    return f"{said}. {method(least).label} is asked least, in {one_in(likely[least])} searches." if likely else f"{said}."
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ def _matrix(found: Facts) -> Markup:
 
 
 def _of_kind(kind: Kind, names: Sequence[str]) -> Markup:
-    dots = [Dot(named(name), p, style=f"m{method(name).colour}") for name, p in zip(names, kind.chances, strict=True)]
+    dots = [Dot(method(name).label, p, style=f"m{method(name).colour}") for name, p in zip(names, kind.chances, strict=True)]
     told = f"Chance of each method for {in_full(kind.kind)}, over {kind.searches:,} searches."
     return both(lambda width: dot_intervals("Chance of being asked", told, dots, width=width, low=0.0, top=1.0), wide=REST)
 
@@ -276,7 +276,7 @@ def _detail(row: Row, found: Facts, meters: Meters, content: Content | None) -> 
         low, high = (seen.least, seen.most) if seen and not kind.few else (None, None)
         dots.append(Dot(kind_label(kind.kind), kind.chances[at], low, high, note=f"{kind.searches:,}", style=style))
     limits = (floor, 1.0 - floor) if floor is not None else ()
-    told = f"Chance of asking {named(row.name)}, by kind of search; the line goes from the least to the greatest."
+    told = f"Chance of asking {method(row.name).label}, by kind of search; the line goes from the least to the greatest."
     chance = both(lambda width: dot_intervals("Chance of being asked", told, dots, width=width, low=0.0, top=1.0, limits=limits), wide=HALF)
     if content is None or definition is None:
         return Detail(chance, None, None, floor)
@@ -286,6 +286,6 @@ def _detail(row: Row, found: Facts, meters: Meters, content: Content | None) -> 
         Dot(kind_label(kind), mean, mean - Z95 * sd, mean + Z95 * sd, mean - Z50 * sd, mean + Z50 * sd, style=style)
         for kind, (mean, sd) in known.items()
     ]
-    said = f"What {named(row.name)} is believed to earn in a search, by kind, with its 50 % and 95 % interval, beside what asking costs."
+    said = f"What {method(row.name).label} is believed to earn in a search, by kind, with its 50 % and 95 % interval, beside its cost."
     value = both(lambda width: dot_intervals("Believed to earn", said, values, width=width, reference=(cost, "no gain")), wide=HALF)
     return Detail(chance, value, cost, floor)

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from display.numbers import count, duration, interval, milliseconds, one_in, percent, plural, signed
-from display.words import LACKING, named
+from display.words import LACKING, method
 from learners.trials.reading import LEAST
 from schemas.errors import ForageError
 from schemas.snapshots import Manifest
@@ -139,10 +139,10 @@ def _methods(meters: Meters, breakers: Mapping[str, State]) -> list[Problem]:
         one, href = meters.methods.get(name), f"/console/methods?method={name}#method"
         bad = one.late + one.failed if one else 0
         if resting := RESTING.get(breakers.get(name, "closed")):
-            out.append(Problem("bad", f"{named(name)} is {resting}.", href, "See the method"))
+            out.append(Problem("bad", f"{method(name).label} is {resting}.", href, "See the method"))
         elif one and one.asked >= ENOUGH and bad / one.asked >= BAD_CALLS:
             what = f"failed {plural(one.failed, 'time')} and was late {plural(one.late, 'time')}"
-            out.append(Problem("warn", f"{named(name)} {what} of {plural(one.asked, 'call')}.", href, "See the method"))
+            out.append(Problem("warn", f"{method(name).label} {what} of {plural(one.asked, 'call')}.", href, "See the method"))
     return out
 
 

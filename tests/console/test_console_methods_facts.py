@@ -11,7 +11,7 @@ from serving.console.kinds import beliefs, chances, typical
 from serving.console.methods import FEW, facts
 from serving.meters import Chance, Meters, Method, Times
 
-NOTHING = Meters(0, 60, 0, 0, 0, 0, {}, {}, None, 0, {}, (), ())
+NOTHING = Meters(0, 0, {}, {}, None, 0, {}, ())
 DEFINITION = Definition(arms=[ArmSpec.of("popular"), ArmSpec.of("dense"), ArmSpec.of("fresh")], always=[AlwaysSpec(name="lexical")])
 
 
@@ -23,7 +23,6 @@ def method(asked: int, *, places: int, only: int, chances=None, always: int = 0)
 METERS = replace(
     NOTHING,
     searches=100,
-    pages=100,
     places=1_000,
     methods={
         "lexical": method(100, places=600, only=100, always=100),
@@ -47,6 +46,12 @@ def test_every_method_has_its_role():
     assert {row.name: row.role for row in found().rows} == {
         "popular": "arm", "fresh": "arm", "lexical": "always", "trigrams": "unknown", "dense": "missing",
     }  # fmt: skip
+
+
+def test_methods_that_an_engine_of_ones_own_asks_compete_too():
+    roles = {row.name: row.role for row in found(installed=()).rows}
+    assert roles == {"popular": "arm", "fresh": "arm", "lexical": "always", "dense": "missing"}
+    assert found(installed=()).kinds == found().kinds
 
 
 def test_shares_are_of_the_places_shown_and_unknown_without_any():

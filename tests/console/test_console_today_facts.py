@@ -15,8 +15,8 @@ from serving.meters import Meters, Method, Times
 from serving.outcomes import OutcomeSums, Traffic
 
 NOW = 10_000_000_000
-NOTHING = Meters(0, 60, 0, 0, 0, 0, {}, {}, None, 0, {}, (), ())
-BUSY = replace(NOTHING, searches=400, pages=420, ms=Times(420, 4.0, 12.0, 30.0))
+NOTHING = Meters(0, 0, {}, {}, None, 0, {}, ())
+BUSY = replace(NOTHING, searches=400, ms=Times(420, 4.0, 12.0, 30.0))
 FLOW = Flow([Stage(name, 30, 1.0) for name in ("received", "matched", "counted", "learned", "published", "loaded", "used")], 0, NOW, {}, {})
 CONTENT = fit(Definition(arms=[ArmSpec.of("lexical")]), {}, 0)
 
