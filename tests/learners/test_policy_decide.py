@@ -199,3 +199,10 @@ def test_greedy_asks_what_it_would_more_likely_ask_than_not_and_says_it_was_cert
         assert greedy.probabilities(asked, available=[*fixed]) == {"lexical": 1.0, "dense": 0.0, "memory": 1.0}
         assert greedy.greedy().decide(asked, available=[*fixed]) == decision
     assert policy.probabilities(request(), available=[*fixed]) == fixed, "the policy itself is as it was"
+
+
+def test_greedy_asks_the_likeliest_where_none_is_likely_since_the_same_people_would_get_an_empty_page_every_time():
+    fixed = {"lexical": 0.3, "dense": 0.4, "memory": 0.2}
+    greedy = Policy.untrained(definition(*fixed, selection=Selection(kind="fixed", fixed=fixed))).greedy()
+    assert greedy.probabilities(request(), available=[*fixed]) == {"lexical": 0.0, "dense": 1.0, "memory": 0.0}
+    assert greedy.probabilities(request(), available=["lexical", "memory"]) == {"lexical": 1.0, "memory": 0.0}
