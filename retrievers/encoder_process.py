@@ -49,6 +49,7 @@ class EncoderProcess:
     def _rows(self, kind: str, texts: Sequence[str]) -> Vectors:
         with self._lock:
             if self._process.poll() is not None:
+                _end(self._process)
                 self._process, _ = _start(self._name)
             stdin, stdout = _pipes(self._process)
             try:
