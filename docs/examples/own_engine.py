@@ -66,8 +66,9 @@ def live(forage, person, query):
 
 
 def ranked(forage, person, query, decided, **more):
-    asked = [arm for arm in decided["decision"]["arms"] if arm["asked"]]
-    lists = {arm["name"]: STRATEGIES[arm["name"]](query, arm["depth"]) for arm in asked}
+    decision = decided["decision"]
+    asked = [arm for arm in decision["arms"] if arm["asked"]] + decision["always"]  # an experiment's fixed mix always asks all
+    lists = {one["name"]: STRATEGIES[one["name"]](query, one["depth"]) for one in asked}
     return forage.rank(query, decided, lists, client_id=person, **more)
 
 
