@@ -164,7 +164,7 @@ def _sentence(rows: Sequence[Row], searches: int) -> str:
     if troubled:
         worst = max(troubled, key=lambda row: (row.late + row.failed, row.name))
         what = worst.resting or f"{worst.failed:,} of {worst.asked:,} calls failed, {worst.late:,} were late"
-        others = f" So {'is' if len(troubled) == 2 else 'are'} {listed([method(row.name).label for row in troubled if row is not worst])}."
+        others = f" So {'does' if len(troubled) == 2 else 'do'} {listed([method(row.name).label for row in troubled if row is not worst])}."
         return f"{method(worst.name).label} needs a look: {what}.{others if len(troubled) > 1 else ''}"
     if not searches:
         return "All methods still stand at the starting chance: nothing has been searched in this time."

@@ -198,4 +198,5 @@ def _nothing(shown: Tried) -> str:
     empty = [method(name).label for name, status in came.items() if status == "ok"]
     parts = [f"{listed(empty)} answered, with nothing."] if empty else []
     parts += [f"{listed(broken)} failed or came too late."] if broken else []
-    return " ".join(parts) or "No method was asked."
+    none = "No method can be asked here: an engine of your own asks them, or none could be made."
+    return " ".join(parts) or ("No method was asked." if decision.available else none)
