@@ -16,7 +16,7 @@ _WARM = 10_000  # queries of the base kept as objects; the base itself is the me
 _NONE: Held = ((0,) * WIDTH, frozenset())
 _NO_PAIR = Pair({})
 _Change = tuple[str, RowKey, Held]  # entity, row, what it holds now
-_Lent = tuple[Query, int, tuple[str, ...], tuple[tuple[str, Evidence], ...]]  # what was read when, and what came of it
+_Lent = tuple[Query, int, tuple[str, ...], Reading, tuple[tuple[str, Evidence], ...]]  # what was read when, and what came of it
 
 
 def _may_serve(evidence: Evidence, reading: Reading) -> bool:
@@ -108,15 +108,15 @@ class MemoryReader:
             return ()
         if segment not in query.segments:
             segment = ""
-        known = state.lent.get((query_key, segment))
-        if known is not None and known[0] is query and known[1] == state.newest_day and known[2] is names:
-            return known[3]
+        known, reading = state.lent.get((query_key, segment)), self.reading
+        if known is not None and known[0] is query and known[1] == state.newest_day and known[2] is names and known[3] is reading:
+            return known[4]
         day, pairs = state.newest_day, [(name, query.pairs[name]) for name in names if name in query.pairs]
-        found = [(name, pair.read(segment, day, self.reading)) for name, pair in pairs]
-        served = tuple([(name, one) for name, one in found if _may_serve(one, self.reading)])
+        found = [(name, pair.read(segment, day, reading)) for name, pair in pairs]
+        served = tuple([(name, one) for name, one in found if _may_serve(one, reading)])
         if len(state.lent) >= _WARM:
             state.lent = {}
-        state.lent[query_key, segment] = (query, day, names, served)
+        state.lent[query_key, segment] = (query, day, names, reading, served)
         return served
 
     def totals(self, segment: str = "", *, depth: int | None = None) -> list[Candidate]:

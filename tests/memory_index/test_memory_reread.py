@@ -22,7 +22,8 @@ def rows(seed):
 
 def answers(reader):
     seen = [reader.lookup(query, segment, ENTITIES) for query in ("halo", "mario") for segment in ("", "de", "fr")]
-    return seen, reader.totals(), reader.entities("halo", "de")
+    served = [sorted(reader.served(query, segment)) for query in ("halo", "mario") for segment in ("", "de")]
+    return seen, reader.totals(), reader.entities("halo", "de"), served
 
 
 @pytest.mark.parametrize("based", [False, True])
