@@ -39,19 +39,16 @@ class Learning:
         self._reader, self._told, self._fitter = reader, told, Fitter()
         self._driver = EmbeddedDriver(rules, folder=folder, on_changes=[self._learn])
         self._settle, self._window, self._active = rules.settle, rules.window, now
-        self._ticked = now
-        reader.replace(base_of(SCHEMA.empty_table()))
-        for partition in range(self._driver.log.partitions):
-            share = self._driver.share(partition)
-            reader.add(partition, share.memory)
-            self.publisher.add(share.tallies)
-        since = now - DAY_MS
+        self._ticked, since = now, now - DAY_MS
         self._former: Iterator[Outcome | Amendment] = self._driver.conclusions(
             lambda final_id, time: time >= since or self.publisher.wants(final_id, time)
         )
         self._since, self._recalled = since, False
-        self._driver.tick(now)
-        self.step()
+        try:
+            self._begin(now)
+        except BaseException:
+            self.abandon()  # at once: driver and self hold each other, and whoever tries again finds the folder in use
+            raise
 
     def record(self, events: Sequence[Event], now: int) -> None:
         """Events into the log at wall time `now` (ms): once this returns they are on disk."""
@@ -117,6 +114,16 @@ class Learning:
         """Let go of the files after an error, whatever state they are in: what was not committed is not there."""
         with suppress(Exception):
             self._driver.abandon()
+
+    def _begin(self, now: int) -> None:
+        """The sums of former runs, and what is in the log and was not counted."""
+        self._reader.replace(base_of(SCHEMA.empty_table()))
+        for partition in range(self._driver.log.partitions):
+            share = self._driver.share(partition)
+            self._reader.add(partition, share.memory)
+            self.publisher.add(share.tallies)
+        self._driver.tick(now)
+        self.step()
 
     def _learn(self, partition: int, changes: Changes) -> None:
         self._reader.add(partition, changes.memory)

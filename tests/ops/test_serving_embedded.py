@@ -1,5 +1,6 @@
 """The embedded backend for real: what is accepted counts, is there after a restart and a kill, and goes on when something fails."""
 
+import gc
 import logging
 import os
 import signal
@@ -16,6 +17,7 @@ from ops.serving.stages import Stages
 from ops.trials import parse_trial, with_trial
 from schemas.errors import InvalidSetting, NotFound, Unavailable
 from schemas.outcomes import Outcome
+from streams.embedded.driver import EmbeddedDriver
 from streams.kernel.join import RULES
 from tests.checks.full_disk import largest_file
 from tests.checks.serving import STRATEGIES, Visitor, backend_on, counted, until
@@ -177,6 +179,28 @@ def test_a_disk_that_takes_nothing_stops_learning_not_answering(tmp_path, monkey
         until(lambda: not backend.troubles())
         until(lambda: backend.flow().behind == 0)
         assert sum(shown for shown, _ in counted(backend, "halo").values()) == 2 * len(page.impression.results)
+
+
+def test_a_loop_that_could_be_opened_halfway_only_is_opened_when_it_can_be(tmp_path, monkeypatch):
+    """Nobody waits for Python to look for garbage: a server makes it look seldom."""
+    tick, full = EmbeddedDriver.tick, iter([True, True, False])
+
+    def full_twice(driver, now):
+        if next(full, False):
+            raise OSError("no room on the disk")
+        tick(driver, now)
+
+    gc.disable()
+    try:
+        with backend_on(tmp_path) as backend:
+            monkeypatch.setattr(EmbeddedDriver, "tick", full_twice)
+            backend._learning._ticked = 0  # time is passed on with the next turn
+            Visitor(backend).search("halo")
+            until(lambda: backend.troubles())
+            until(lambda: not backend.troubles() and backend.flow().behind == 0)
+            assert counted(backend, "halo")
+    finally:
+        gc.enable()
 
 
 def test_stages_count_on_when_the_loop_was_opened_anew():
