@@ -70,7 +70,7 @@ class Registry:
         """A stored content, verified byte by byte. Raises NotFound, CorruptFile."""
         path = self._contents / content_id
         if not path.is_file():
-            raise NotFound(f"snapshot content {content_id[:12]} is not in {self._contents}; `forage snapshots list` shows what is")
+            raise NotFound(f"content {content_id[:12]} is not in {self._contents}; `forage snapshots list` or GET /snapshots shows what is")
         try:
             unpacker = zlib.decompressobj()
             canonical = unpacker.decompress(path.read_bytes(), MAX_CONTENT)
@@ -175,7 +175,7 @@ def find(manifests: Sequence[Manifest], which: int | str, *, where: object) -> M
     else:
         found = [one for one in manifests if len(which) >= 8 and one.content_id.startswith(which)]
     if not found:
-        raise NotFound(f"snapshot {which} is not in {where}; `forage snapshots list` shows seq and content_id")
+        raise NotFound(f"snapshot {which} is not in {where}; `forage snapshots list` or GET /snapshots shows seq and content_id")
     if len({one.content_id for one in found}) > 1:
         raise NotFound(f"snapshot {which} names {len(found)} contents; give more digits of the content_id")
     return found[-1]

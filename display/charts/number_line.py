@@ -27,7 +27,7 @@ def weighted_mean(
     parts.append(centred(scale(expected), 34, above[0], width=width))
     chance = one_in(result) if 0.0 < result < 1.0 else ""
     parts.append(centred(scale(result), 14, _label(names[2], result, chance), "strong", width=width))
-    parts.append(centred(edge if seen is None else scale(seen), 104, above[1], width=width))
+    parts.append(text(edge, 104, above[1]) if seen is None else centred(scale(seen), 104, above[1], width=width))
     return svg(title, told, parts, width=width, height=110)
 
 

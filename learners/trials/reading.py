@@ -61,7 +61,7 @@ class TrialResult:
     """An experiment so far. Differences are a minus b, of reward a search; `acted` of the shares; None while something is `lacking`.
 
     `difference` is for one look, `always` for any number of them; `better` goes by `always`. `tied`: searches of a shared page that
-    preferred neither, most of them without any choice.
+    preferred neither: nothing was chosen, or what both had put there.
     """
 
     trial: str

@@ -285,4 +285,4 @@ def _of_item(memory: Remembered, asked: str, catalog: Mapping[str, Entity], read
         counted = next((one for one in memory.counted(query) if one.entity_id == entity_id), None)
         if counted is not None and counted.evidence.clients >= reading.min_clients:
             rows.append(row_of(query, counted, title=title_of(catalog, entity_id), expected=None, reading=reading))
-    return of_item(entity_id, title_of(catalog, entity_id), rows)
+    return replace(of_item(entity_id, title_of(catalog, entity_id), rows), of=f"{title_of(catalog, entity_id)} ({entity_id})")

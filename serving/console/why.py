@@ -138,5 +138,5 @@ def _versus(than: Difference) -> str:
     if not than.total:
         return f"Both scores are the same as far as they go; “{than.title}” stands elsewhere by its id or by a test."
     rows = [one for one in than.rows if one.adds * than.total > 0][:2]
-    because = " and ".join(f"{one.said} ({signed(one.adds)})" for one in rows)
+    because = " and ".join(f"{one.said} ({signed(one.adds, 4)})" for one in rows)
     return f"Its score is {number(abs(than.total))} {more} than that of “{than.title}”, mostly by {because}."

@@ -75,7 +75,7 @@ def test_any_item_of_the_page_can_be_compared(console, window, answer):
     assert f"than={answer.results[4].entity_id}" in page.url.replace("%3A", ":")
     assert f"Against “{answer.results[4].title}”" in page.locator("#versus").inner_text()
     total = answer.results[0].score - answer.results[4].score
-    assert page.locator("#versus tr.total td").inner_text() == signed(total)
+    assert page.locator("#versus tr.total td").inner_text() == signed(total, 4)
     page.get_by_role("link", name="Item below").click()
     assert f"“{answer.results[1].title}” at place 2" in page.locator("h1").inner_text()
     page.get_by_role("link", name="Back to").click()
