@@ -62,8 +62,11 @@ class Access:
         return self._signed_in(cookie, now) if cookie else NOBODY
 
     def sign_in(self, token: str, now: int) -> str:
-        """The value of the console's cookie for an API token. Raises NotAllowed for one that is not known."""
+        """The value of the console's cookie for an API token. Raises NotAllowed for one that is not known, or may not look at anything:
+        its cookie would leave people before a refusal, without a page to sign in anew."""
         grant = self._grant(sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest())
+        if "read" not in grant.scopes:
+            raise NotAllowed(f"the API token {grant.name!r} lacks the scope read; sign in with one that has it")
         said = bytes.fromhex(grant.sha256)[:16] + (now + SIGNED_IN_MS).to_bytes(6, "big")
         return urlsafe_b64encode(said + self._mac(said)).decode()
 

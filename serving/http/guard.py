@@ -101,7 +101,7 @@ class Guard:
         path, reads = scope["path"], scope["method"] in ("GET", "HEAD")
         if not (path == "/console" or path.startswith("/console/")) or path.startswith(OPEN_PAGES):
             return None
-        if reads and grant is NOBODY:
+        if reads and "read" not in grant.scopes:
             query = scope.get("query_string", b"").decode("latin-1")
             return RedirectResponse(f"{SIGN_IN}?next={quote(path + ('?' + query if query else ''), safe='')}", 303)
         check_right(grant, "read")

@@ -6,6 +6,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from schemas.errors import NotAllowed
 from serving.access import COOKIE, set_cookie
 from serving.http.app import create_app
 from serving.site import Limits
@@ -137,7 +138,9 @@ def test_the_console_asks_to_sign_in_and_its_cookie_opens_it(closed):
     assert (away.status_code, away.headers["location"]) == (303, "/console/sign-in?next=%2Fconsole%2Ftoday%3Fdays%3D7")
     assert closed.get("/console/today", headers=cookie_of(closed, "reader")).text == "page"
     assert closed.get("/policy", headers=cookie_of(closed, "reader")).status_code == 200
-    assert closed.get("/console/today", headers=cookie_of(closed, "page")).status_code == 403
+    assert closed.get("/console/today", token="page").status_code == 303
+    with pytest.raises(NotAllowed, match="lacks the scope read"):
+        cookie_of(closed, "page")
     assert closed.get("/console/today", headers={"cookie": f"{COOKIE}=x"}).status_code == 303
 
 
