@@ -113,12 +113,6 @@ PLACEMENTS = _words(
     ("team", "by turns", "Two ways of ranking picked in turns, to compare them on one page."),
 )
 
-MODES = _words(
-    ("observe", "Watching only", "Searches are logged and learned from; nothing that people see changes."),
-    ("shadow", "Rehearsal", "Forage decides and ranks beside what is live, for the log alone."),
-    ("live", "In use", "People get the pages that Forage makes."),
-)
-
 STAGES = _words(
     ("received", "Received", "Events that came in."),
     ("matched", "Matched", "Actions that found the search they belong to."),
@@ -165,8 +159,6 @@ TERMS = _words(
     ("pin", "held", "The version stays in use; newer ones are made, but wait."),
     ("unpin", "release hold", "The newest version comes into use again."),
     ("rollback", "go back", "Publishes the contents of an earlier version as a new entry and holds it."),
-    ("gate", "release check", "What a changed version must show before it comes into use."),
-    ("canary", "trial on 5 % of searches", "A changed version answers a small part of all searches first."),
     ("refresh", "update", "The same settings with newer evidence."),
     ("release", "change", "Other settings or another model; it is checked before it comes into use."),
     ("quarantine", "set-aside events", "Events that do not count, kept with the reason."),
@@ -176,11 +168,7 @@ TERMS = _words(
     ("entity", "item", "Anything that can be found: a product, an album, a page."),
     ("query_class", "kind of search", "Searches by number of words, and whether a number is among them."),
     ("min_clients", "different people needed", "Choices are shown to others once so many different people made them."),
-    ("ndcg", "page quality (0–1)", "How near the page is to the best page there is, early places counting most (nDCG@10)."),
     ("calibration", "do predictions come true?", "Of the items given a chance of 1 in 10, 1 in 10 should be chosen."),
-    ("off_policy", "estimated from past searches", "What another version would have done, from logged chances; it was not tried live."),
-    ("ess", "comparable searches", "How many searches an estimate really rests on (effective sample size)."),
-    ("regret", "missed value", "What the best fixed mix would have won, minus what was won."),
     ("interleaving", "by turns on one page", "Two ways of ranking share a page; people's choices decide between them."),
     ("split", "two groups of people", "Each group gets one of two versions all the time."),
     ("interval", "95 % interval", "In 95 of 100 repetitions an interval made like this holds the true value."),
@@ -193,7 +181,6 @@ GLOSSARY: Mapping[str, Mapping[str, Word]] = {
     "How a method is used": ROLES,
     "What came of asking": STATUSES,
     "How a place came about": PLACEMENTS,
-    "How far Forage is switched on": MODES,
     "The way of an event": STAGES,
     "Why an event does not count": SET_ASIDE,
     "What may be missing": LACKING,
