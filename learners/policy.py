@@ -63,9 +63,9 @@ class Policy:
         return cls(fit(definition, {}, 0), seq=0)
 
     def greedy(self) -> Self:
-        """The same policy without chance: it asks the arms that it would more likely ask than not, or else the likeliest, each with
-        probability 1, to their planned depths, and tests nothing on the page. An arm that it does not ask could not have been asked: it
-        stands in no decision.
+        """The same policy without chance: it asks the arms that it would more likely ask than not (where there are none and nothing
+        is asked always, the likeliest), each with probability 1, to their planned depths, and tests nothing on the page. An arm that it
+        does not ask could not have been asked: it stands in no decision.
         """
         greedy = copy(self)
         greedy.definition = self.definition.model_copy(update={"depth_jitter": 0.0, "placement": NO_TESTS})
@@ -127,8 +127,10 @@ class Policy:
         records = self._records[class_index(request.query_class), rows]
         phi = ARM_FEATURES.matrix(request, records=records, known=known(request, memory))
         p = self._selector.probabilities(request, [arm.name for arm in arms], as_reals(phi))
-        p = (p >= min(0.5, p.max())).astype(np.float64) if self._greedy else np.maximum(p, self._least)
-        return phi.tolist(), p.tolist()
+        if self._greedy:
+            least = 0.5 if self.definition.always else min(0.5, p.max())  # who never explores would get an empty page every time
+            return phi.tolist(), (p >= least).astype(np.float64).tolist()
+        return phi.tolist(), np.maximum(p, self._least).tolist()
 
     def _shadow(self, search_id: str, left: set[str]) -> list[Shadow]:
         """What is asked for the log alone, among the available strategies that are not asked, those the policy does not know included."""

@@ -5,7 +5,8 @@ from itertools import count
 
 import pytest
 
-from learners.definition import PlacementSpec
+from learners.definition import PlacementSpec, Selection
+from learners.policy import Policy
 from schemas.codec import decode_event, encode
 from schemas.decisions import Decision
 from serving.pipeline import Page, Pipeline
@@ -68,9 +69,11 @@ def test_without_chance_what_is_likelier_than_not_is_asked_and_the_page_is_the_r
 
 
 def test_without_chance_an_arm_that_is_less_likely_than_not_is_no_arm() -> None:
-    kitchen = Kitchen(policy(p=0.49))
-    page = kitchen.pipeline.search(request("halo"), explore=False)
-    assert (decision_of(page).arms, page.lists, page.impression.results) == ([], {}, [])
+    spec = policy().definition.model_copy(
+        update={"selection": Selection(kind="fixed", fixed={**dict.fromkeys(NAMES, 0.48), "memory": 0.49})}
+    )
+    page = Kitchen(Policy.untrained(spec)).pipeline.search(request("halo"), explore=False)
+    assert [(arm.name, arm.propensity) for arm in decision_of(page).arms] == [("memory", 1.0)], "an empty page helps nobody"
     assert decision_of(page).available == sorted(NAMES)
     always = Kitchen(policy(["memory", "popular"], p=0.49, always=["lexical"]))
     assert always.pipeline.search(request("halo"), explore=False).lists.keys() == {"lexical"}
