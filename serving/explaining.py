@@ -247,13 +247,14 @@ def _because(ranked: Ranked, reasons: Sequence[Reason], memory: Recalled | None)
     if memory.held_back:
         return f"{by}; {plural(memory.clients, 'person', 'people')} chose it for this search, too few for it to count yet."
     looks = f"{about(memory.looks)} {'look' if round(memory.looks) == 1 else 'looks'}"
+    times = f"{about(memory.reward)} {'time' if round(memory.reward) == 1 else 'times'}"
     expected = f"{one_in(memory.expected)} was expected"
     if memory.reward > memory.kappa * memory.expected:  # what happened is the larger part of the sum
-        return f"mostly because people chose it for this search: {about(memory.reward)} times in {looks}, where {expected}."
+        return f"mostly because people chose it for this search, {times} in {looks}, where {expected}."
     # What did not find it may speak for it too, in a sum; in a sentence that would be a riddle.
     finders = {name for name, _, _ in ranked.found} | {TRENDING}
     main = next((f"mostly because {row.said}" for row in reasons if row.name in finders and row.adds > 0.0), by)
     if memory.looks < 0.5 and memory.reward <= 0.0:
         return f"{main}. Hardly anybody has looked at it for this search yet; its score is what was expected, {one_in(memory.expected)}."
-    chosen = f"it was chosen {about(memory.reward)} times" if memory.reward > 0.0 else "nobody chose it"
+    chosen = f"it was chosen {times}" if memory.reward > 0.0 else "nobody chose it"
     return f"{main}; {expected}, and {chosen} in {looks}."
