@@ -20,6 +20,7 @@ from evaluation.people.listeners import people
 from ops.serving.crowd import Listeners
 from schemas.errors import CorruptFile
 from serving.console import memory, methods, today, versions, words
+from tests.checks.serving import until
 
 SCREENS = ("today", "methods", "memory", "results", "versions", "flow", "words")
 CHECKED = {"narrow": ("today", "methods", "versions", "words"), "wide": ("memory", "results", "flow")}  # axe takes its time
@@ -166,6 +167,7 @@ def test_methods_are_looked_at_by_kind_and_one_by_one(window):
 def test_memory_shows_what_a_click_taught(window, console, query):
     found = console.search(query, client="memory-tester")
     clicked = console.click(found, place=2)
+    until(lambda: console.site.backend.flow().behind == 0)
     page = window().open("/console/memory")
     page.get_by_label("A search", exact=True).fill(query)
     page.get_by_role("button", name="Show what it learned").click()
