@@ -20,7 +20,6 @@ from evaluation.people.listeners import people
 from ops.serving.crowd import Listeners
 from schemas.errors import CorruptFile
 from serving.console import memory, methods, today, versions, words
-from tests.checks.serving import until
 
 SCREENS = ("today", "methods", "memory", "results", "versions", "flow", "words")
 CHECKED = {"narrow": ("today", "methods", "versions", "words"), "wide": ("memory", "results", "flow")}  # axe takes its time
