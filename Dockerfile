@@ -10,6 +10,7 @@ COPY learners learners
 COPY retrievers retrievers
 COPY serving serving
 COPY evaluation evaluation
+COPY display display
 COPY ops ops
 RUN /opt/forage/bin/pip install --no-cache-dir --disable-pip-version-check ".[worker]"
 

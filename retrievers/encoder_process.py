@@ -1,7 +1,7 @@
 """An encoder in a process of its own. A forward pass is some 150 calls of torch, each of which waits for Python's lock again: beside busy
 threads a query of 11 ms took 50 to 170. Over a pipe it takes what it takes, and on another core.
 
-    request     one line of JSON: {"kind": "queries" | "documents", "texts": [...]}
+    request     first a line with the name of the encoder; then one line of JSON: {"kind": "queries" | "documents", "texts": [...]}
     answer      one line of JSON: {"rows": n}, then n * dimensions float32; or {"error": name of the error, "message": text}
 
 The first line that the process says is {"model_id": ..., "dimensions": ...}, or an error. It ends with its input, so with its parent.
@@ -20,8 +20,9 @@ import numpy as np
 
 from retrievers.encoders import load_encoder
 from retrievers.vector_file import Vectors
-from schemas import errors
-from schemas.errors import ForageError, Unavailable
+from schemas.errors import CorruptFile, ForageError, InvalidSetting, NotFound, Unavailable
+
+_KINDS: dict[str, type[ForageError]] = {kind.__name__: kind for kind in (CorruptFile, InvalidSetting, NotFound, Unavailable)}
 
 
 class EncoderProcess:
@@ -68,8 +69,11 @@ class EncoderProcess:
 
 def _start(name: str) -> tuple["subprocess.Popen[bytes]", dict[str, Any]]:
     # Without a session of its own it would get the terminal's Ctrl-C as its parent does: it ignores that, and ends with its input.
-    process = subprocess.Popen([sys.executable, "-m", __name__, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        stdin, _ = _pipes(process)
+        stdin.write(json.dumps(name).encode() + b"\n")
+        stdin.flush()
         return process, _head(_pipes(process)[1].readline())
     except BaseException:
         _end(process)
@@ -97,18 +101,18 @@ def _head(line: bytes) -> dict[str, Any]:
         raise Unavailable("the process of the encoder has ended; its last words are on stderr")
     head: dict[str, Any] = json.loads(line)
     if "error" in head:
-        kind: type[ForageError] = getattr(errors, head["error"], Unavailable)
+        kind = _KINDS.get(head["error"], Unavailable)
         raise kind(head["message"])
     return head
 
 
-def main(name: str) -> None:
+def main() -> None:
     """Answer requests until the input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever libraries print must not come between the answers
     try:
-        encoder = load_encoder(name)
+        encoder = load_encoder(json.loads(sys.stdin.buffer.readline() or '""'))
     except ForageError as error:
         _say(out, {"error": type(error).__name__, "message": str(error)})
         return
@@ -129,4 +133,4 @@ def _say(out: IO[bytes], head: dict[str, Any], data: bytes = b"") -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

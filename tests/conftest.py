@@ -36,9 +36,9 @@ def real_source(real_data):
     return real_data("bestbuy_games")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """Debian's Chromium, driven by Playwright."""
+    """Debian's Chromium, driven by Playwright. Of one file: while it runs, tests cannot start an event loop of their own."""
     path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("no Chromium: install the package chromium (Debian: apt-get install chromium)")
