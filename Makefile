@@ -36,7 +36,7 @@ lint: $(INSTALLED) ## style and types
 	$(BIN)/mypy
 
 test: setup lint ## what a change must pass: style, types, all tests, a real Kafka broker included
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 faults: setup ## 34 kinds of faults under load: one digest must come out; and the tests that are too long for `make test` (long)
 	$(BIN)/pytest -m long

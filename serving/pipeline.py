@@ -70,14 +70,15 @@ class Pipeline:
         return self._candidates_p
 
     def search(
-        self, request: Request, *,
-        decision: Decision | None = None, view: View | None = None, record: bool = True, explore: bool = True,
+        self, request: Request, *, decision: Decision | None = None, first: Page | None = None, view: View | None = None,
+        record: bool = True, explore: bool = True,
     ) -> Page:  # fmt: skip
         """One page for a request. Emits its impression and returns. Raises InvalidMessage for a request that cannot be logged.
 
         Every page of a search repeats one decision. Without `decision` it is drawn as for page 1, which gives the same one while policy
         and memory are the same; a caller that turns pages passes the `decision` of page 1, and it is logged unchanged. When nothing is
-        asked (or all that is asked fails), the page is empty, and that is logged too.
+        asked (or all that is asked fails), the page is empty, and that is logged too. Who has the whole `first` page
+        passes that beside it: its ranking is gone on with, else an entity whose memory has changed meanwhile could stand on two pages.
 
         `view` answers instead of the current one. Without `record` nobody learns from the search: no impression, no shadow strategies.
         Without `explore`, here or in the request, nothing is left to chance (Policy.greedy), and the log says that nothing was.
@@ -91,9 +92,9 @@ class Pipeline:
         if not record:
             decided = decided.model_copy(update={"shadow": []})
         retrieving = clock()
-        lists, runs = self._asker.ask(view, request, _wanted(decided), clock=clock)
+        lists, runs = self._asker.ask(view, request, _wanted(decided), clock=clock) if first is None else (first.lists, {})
         ranking = clock()
-        ranked = policy.rank(request, lists, memory=view.memory)
+        ranked = policy.rank(request, lists, memory=view.memory) if first is None else first.ranked
         placed = results(policy.place(request, ranked), view.catalog, page=request.page, size=request.size)
         sampled = uniform("sample", decided.salt, request.search_id, "candidates") < self._candidates_p
         impression = impression.model_copy(

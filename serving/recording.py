@@ -10,12 +10,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from schemas.base import DAY_MS, Count, Id, Message
-from schemas.errors import NotAllowed, Unavailable
+from schemas.errors import InvalidMessage, NotAllowed, Unavailable
 from schemas.events import Action, Impression, SuggestAccept, SuggestImpression
 from schemas.explain import explain
 from serving.site import Site
 
 MOST_EVENTS = 1_000  # of a batch
+MOST_OF_A_PAGE = 100  # of a batch without an API token: a page sends 50, and the room for events is everybody's
 MOST_SEEN = 50_000  # some 10 MB: what a client sends again it sends within minutes; workers count an id once for ever
 Event = Impression | Action | SuggestImpression | SuggestAccept  # ticks are written by workers alone
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
@@ -77,8 +78,12 @@ class Seen:
 def take(site: Site, batch: EventsRequest, *, trusted: bool, seen: Seen) -> EventsAnswer:
     """Take what is right of a batch. `trusted`: the sender may send events without tokens of searches, and other events than actions.
 
-    Raises Unavailable where there is no room: what was taken before stays taken, and is a duplicate when the batch is sent again.
+    Raises Unavailable where there is no room: what was taken before stays taken, and is a duplicate when the batch is sent again; and
+    InvalidMessage for more events than a page sends, from a page.
     """
+    if not trusted and len(batch.events) > MOST_OF_A_PAGE:
+        least = f"events: has {len(batch.events)}, at most {MOST_OF_A_PAGE} without an API token; send several batches"
+        raise InvalidMessage("not a batch", [least])
     accepted, duplicates, refused = 0, 0, list[Problem]()
     for index, plain in enumerate(batch.events):
         try:

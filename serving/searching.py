@@ -111,13 +111,13 @@ def search(site: Site, asked: SearchRequest, *, counted: bool = True, view: View
     before = _before(site, asked, now)
     if before is None:
         request = replace(asked.request(site.new_id(), now), explore=asked.explore)
-        decision, view = None, view or site.backend.view()
+        decision, first, view = None, None, view or site.backend.view()
     else:
         request, decision = replace(before.request, page=asked.page, ts=now), before.decision
         counted = counted and before.counted
         first = site.kept.get(request.search_id)
         view = first.view if first else site.backend.view()
-    page = site.pipeline.search(request, decision=decision, view=view, record=counted)
+    page = site.pipeline.search(request, decision=decision, first=first.page if first is not None else None, view=view, record=counted)
     site.kept.put(Search(request, page, view, counted))
     site.live.searched(page, ms=page.timing.get("total", 0.0), counted=counted)
     return answer(site, page, view)

@@ -61,7 +61,7 @@ class EmbeddedBackend:
         self._queue: Queue[Event] = Queue(ROOM)
         self._taken: list[Event] = []
         self._written = 0  # in the log, and not counted yet
-        self._closing, self._published = threading.Event(), -PUBLISH_EVERY
+        self._closing, self._gate, self._published = threading.Event(), threading.Lock(), -PUBLISH_EVERY
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._publishing = Publishing(folder / "snapshots", definition)
         self._learning = self._open()
@@ -80,12 +80,13 @@ class EmbeddedBackend:
         return self._in_use.view
 
     def emit(self, event: Event) -> bool:
-        if self._closing.is_set():
-            return False
-        try:
-            self._queue.put_nowait(event)
-        except Full:
-            return False
+        with self._gate:  # what is accepted is in the queue before `close` looks at it for the last time
+            if self._closing.is_set():
+                return False
+            try:
+                self._queue.put_nowait(event)
+            except Full:
+                return False
         self._stages.passed("received")
         if isinstance(event, Impression):
             self._stages.passed("used")
@@ -139,7 +140,8 @@ class EmbeddedBackend:
 
     def close(self) -> None:
         """Write what was accepted, then stop. Safe to call twice."""
-        self._closing.set()
+        with self._gate:
+            self._closing.set()
         self._thread.join()
 
     # -- the loop -------------------------------------------------------------------------------------------------------------

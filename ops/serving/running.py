@@ -35,8 +35,8 @@ class Server:
         self._socket = bound(host, port)
         self.host, self.port = host, int(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            create_app(site, console=pages(site)), log_config=None, access_log=False, server_header=False, lifespan="off",
-            timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP, backlog=BACKLOG,
+            create_app(site, console=pages(site)), log_config=None, log_level="warning", access_log=False, server_header=False,
+            lifespan="off",            timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP, backlog=BACKLOG,
         )  # fmt: skip
         self._server = _Quiet(config)
 

@@ -180,7 +180,7 @@ def test_tokens_that_are_forged_borrowed_or_old_are_refused(service):
     unseen = next(f"game:{number:03d}" for number in range(60) if f"game:{number:03d}" not in {one["entity_id"] for one in page["results"]})
     cases = [
         (click(page, token=other["token"]), "c-1", "of another search"),
-        (click(page, token=page["token"][:-1] + ("A" if page["token"][-1] != "A" else "B")), "c-1", "forged"),
+        (click(page, token=("A" if page["token"][0] != "A" else "B") + page["token"][1:]), "c-1", "forged"),
         (click(page, token=""), "c-1", "is no token"),
         (click(page), "c-2", "of another client"),
         (click(page), None, "of another client"),
@@ -209,6 +209,14 @@ def test_a_browser_needs_the_token_of_the_search_an_application_its_own(closed):
     assert taken(closed, [click(page)], client_id="c") == (1, 0, [])
     assert taken(closed, [bare, shown], token="app") == (2, 0, [])
     assert "forged" in taken(closed, [{**bare, "action_id": "b2", "token": "A" * 70}], token="app")[2][0], "a token that comes is checked"
+
+
+def test_a_page_sends_small_batches(closed):
+    page = closed.post("/search", {"query": "racing", "client_id": "c"}, token="page").json()
+    many = [click(page) | {"action_id": f"a-{number}"} for number in range(101)]
+    assert closed.post("/events", {"client_id": "c", "events": many}).status_code == 422
+    assert taken(closed, many[:100], client_id="c") == (100, 0, [])
+    assert taken(closed, [{**one, "action_id": f"b-{one['action_id']}"} for one in many], client_id="c", token="app") == (101, 0, [])
 
 
 def test_where_there_is_no_room_nothing_is_lost_and_nothing_counts_twice(service):

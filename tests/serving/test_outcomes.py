@@ -123,6 +123,15 @@ def test_order_and_repeats_change_nothing(data: st.DataObject) -> None:
     assert state(summed(*shuffled)) == state(summed(*found))
 
 
+def test_a_copy_is_known_two_days_long() -> None:
+    sums, many = OutcomeSums(), [final(page(f"s{number}", "ab", arm="both"), at=number * HOUR_MS) for number in range(49)]
+    for one in [*many, *many[1:], *many[1:20], final(page("late", "ab", arm="both"), at=5 * HOUR_MS)]:
+        sums.add(one)
+    whole = sums.result("t")
+    assert whole is not None
+    assert whole.a.searches == 50
+
+
 def test_periods_kinds_and_steps() -> None:
     sums = OutcomeSums()
     for number in range(48):
