@@ -22,6 +22,13 @@ def definition(
     return Definition(arms=arms, always=[AlwaysSpec(name=name) for name in always], reading=reading, salt=salt)
 
 
+def always_of(strategies: Sequence[str]) -> tuple[str, ...]:
+    """What a server asks whatever was learned: `lexical`, where it is one of several. Independent draws can leave a search with nothing
+    asked, once in twenty with two strategies, and nobody wants an empty page for that."""
+    names = names_of(strategies)
+    return ("lexical",) if "lexical" in names and len(names) > 1 else ()
+
+
 def models_of(strategies: Sequence[str] = STRATEGIES) -> tuple[FinalsModel, ...]:
     """What is fitted on finals for these strategies, in this order: each sees what those before it found."""
     return (Examination(), RankModel(), *([XmrFit()] if "xmr" in names_of(strategies) else []))

@@ -45,7 +45,7 @@ def serve(
     --kafka one of many. Runs until Ctrl-C or SIGTERM.
     """
     from evaluation.datasets.folder import Dataset
-    from ops.definitions import definition
+    from ops.definitions import always_of, definition
     from ops.serving.embedded import EmbeddedBackend
     from ops.serving.opening import makers_of, opened, try_out
     from ops.serving.opening import serve as answer
@@ -66,7 +66,7 @@ def serve(
     dataset, outcomes = Dataset(data), OutcomeSums()
     typer.echo(f"reading {data}", err=True)
     entities = list(dataset.entities())
-    defined, makers = definition(config.strategies), makers_of(config.strategies, config)
+    defined, makers = definition(config.strategies, always=always_of(config.strategies)), makers_of(config.strategies, config)
     place = folder if folder is not None else config.data / "serve" / dataset.name
     backend: EmbeddedBackend | SubscribedBackend
     if kafka:

@@ -33,7 +33,7 @@ BATCH = 200  # written at once: some 30 ms, so that none waits long
 IDLE = 0.1  # s to wait for an event before time itself is looked at
 REST = 4  # times as long as a turn took, unless a whole batch waits: a transaction costs the same for one event and for fifty, and a fifth
 # of a core is what searches can spare
-STEP = 0.05  # s
+STEP, LONGEST = 0.05, 0.25  # s of a rest: seen in steps; a click need not be seen sooner
 AGAIN = 2.0  # s until a loop that failed is opened again
 # Memory answers with a click at once; a policy is a file that is flushed, and what it learns in less time nobody could tell.
 PUBLISH_EVERY = 5.0
@@ -149,10 +149,8 @@ class EmbeddedBackend:
     def _run(self) -> None:
         while not self._closing.is_set():
             try:
-                began = time.monotonic()
-                self._turn()
+                self._rest(min(LONGEST, REST * self._turn()))
                 self._failed = ""
-                self._rest(REST * (time.monotonic() - began))
             except Exception as error:
                 log.exception("the loop failed; it is opened anew in %.0f s", AGAIN)
                 self._failed = str(error)
@@ -170,19 +168,21 @@ class EmbeddedBackend:
             log.exception("the loop did not end in order; %d events were not written", len(self._taken))
             self._learning.abandon()
 
-    def _turn(self) -> None:
+    def _turn(self) -> float:
+        """Write and count what waits, then publish; the seconds that counting took."""
         self._take()
-        now = _now()
+        began, now = time.monotonic(), _now()
         self._learning.record(self._taken, now)
         self._taken, self._written = [], len(self._taken)
         self._learning.pass_time(now)
         before = self._learning.kinds.total()
         self._learning.step()
         self._stages.counted(self._learning.kinds, changed=self._learning.kinds.total() != before)
-        self._written = 0
+        self._written, took = 0, time.monotonic() - began
         self._learning.recall()
         self._learning.fit()
         self._publish(now)
+        return took
 
     def _rest(self, seconds: float) -> None:
         """Let events gather, in steps, so that a whole batch and the end are seen soon."""

@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import islice
 
+from learners.definition import DEFAULT_DEPTH
 from memory_index.reader import MemoryReader
 from ops.serving.crowd import Listeners
 from ops.serving.embedded import EmbeddedBackend
@@ -18,11 +20,14 @@ from ops.trials import RRF, parse_trial, with_trial
 from retrievers.base import Retriever
 from retrievers.catalog import Catalog
 from retrievers.encoder_process import EncoderProcess
+from schemas.candidates import Request
 from schemas.errors import ForageError
+from schemas.ids import query_class, query_key
 from serving.backend import Trouble
 from serving.outcomes import OutcomeSums
 from serving.site import Site
 
+WARM = 3  # searches before the first one of somebody
 FIRST_WAIT = 10.0  # s for the versions on Kafka
 
 log = logging.getLogger(__name__)
@@ -60,6 +65,7 @@ def opened(
     try:
         site, threads = site_and_threads(backend, config, name=name, crowd=crowd, outcomes=outcomes, candidates_p=candidates_p)
         try:
+            warm_up(site)
             if crowd is not None:
                 crowd.begin(site)
             yield site
@@ -69,6 +75,19 @@ def opened(
             threads.close()
     finally:
         backend.close()
+
+
+def warm_up(site: Site) -> None:
+    """Some searches that nobody learns from: a strategy's first call loads what it needs, and would be late for whoever searches first."""
+    view = site.backend.view()
+    for number, entity in enumerate(islice(view.catalog.values(), WARM)):
+        text = entity.title or entity.entity_id
+        key = query_key(text)
+        request = Request(f"warm-up-{number}", site.clock(), text, key, query_class(key))
+        for strategy in view.retrievers.values():
+            with suppress(Exception):  # it says what is wrong when somebody searches
+                strategy.retrieve(request, DEFAULT_DEPTH)
+        site.pipeline.search(request, record=False)
 
 
 def serve(site: Site, *, host: str, port: int, said: Callable[[str], None]) -> None:
