@@ -267,6 +267,7 @@ def test_comparing_is_an_address(console, window, query):
     for key, name in (("fixed-mix", "the fixed mix"), ("no-memory", "no memory")):
         page.get_by_label("Compare with").select_option(key)
         page.get_by_role("button", name="Search", exact=True).click()
+        page.wait_for_load_state()  # before the style sheet is there, both widths of a chart are to be seen
         lists = page.locator(".side-list")
         a, b = (lists.nth(at).locator("li > span:nth-child(2)").all_inner_texts() for at in (0, 1))
         shares = page.locator("#compared svg:visible text").all_text_contents()
