@@ -33,7 +33,7 @@ STATES: Mapping[State, str] = {
     "never": "nothing yet",
     "unknown": "not known here",
 }
-TODO = {
+REMEDIES = {
     "invalid": "`forage quarantine list` names the field; mend what sends it.",
     "ts_out_of_range": "Set the clock of the sender, or send events sooner.",
     "conflict": "Give every event an id of its own.",
@@ -157,7 +157,7 @@ def _sentence(flow: Flow, steps: Sequence[Step], troubles: Sequence[Trouble], no
 
 def _aside(reason: str, count: int, received: int | None) -> Aside:
     word = SET_ASIDE[reason]
-    return Aside(reason, word.label, word.said, TODO[reason], count, count / received if received else None)
+    return Aside(reason, word.label, word.said, REMEDIES[reason], count, count / received if received else None)
 
 
 def routes(site: "Site") -> list[Route]:
