@@ -36,7 +36,7 @@ class Server:
         self.host, self.port = host, int(self._socket.getsockname()[1])
         config = uvicorn.Config(
             create_app(site, console=pages(site)), log_config=None, log_level="warning", access_log=False, server_header=False,
-            lifespan="off",            timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP, backlog=BACKLOG,
+            lifespan="off", timeout_graceful_shutdown=GRACE, timeout_keep_alive=KEEP, backlog=BACKLOG,
         )  # fmt: skip
         self._server = _Quiet(config)
 
@@ -48,13 +48,16 @@ class Server:
 
     def run(self) -> None:
         """Answer until `end`. In the main thread, Ctrl-C and SIGTERM end it too."""
+        before = sys.getswitchinterval(), gc.get_threshold()
         sys.setswitchinterval(SWITCH)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECT)
         try:
             self._server.run(sockets=[self._socket])
-        finally:
+        finally:  # whoever runs a server inside a process of its own gets that as it was
+            sys.setswitchinterval(before[0])
+            gc.set_threshold(*before[1])
             gc.unfreeze()  # else DuckDB, at the end of the process, lists a hundred lines of what was never let go
 
     def end(self) -> None:
